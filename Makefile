@@ -1,0 +1,64 @@
+# Every target sets itself up: a bare Python 3.10+ is enough. uv is used from PATH, else brought into .venv.
+PYTHON ?= python3
+UV := $(shell command -v uv 2>/dev/null || echo .venv/bin/uv)
+RUN = $(UV) run --frozen --extra data --no-progress
+export UV_PROJECT_ENVIRONMENT := .venv
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test install sync-dev lint format check build release-check bench render precommit-install precommit-run clean
+
+help: ## Show the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
+
+$(UV):
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.5'
+
+.venv/.synced: pyproject.toml uv.lock | $(UV)
+	$(UV) sync --frozen --extra data --quiet --inexact
+	@touch $@
+
+sync-dev: .venv/.synced ## Make the development environment
+
+demo: .venv/.synced ## Run a real RLM in the embedded sandbox: no key, no account
+	@$(RUN) fleet-rlm doctor --self-test
+
+test: .venv/.synced ## Run the tests
+	$(RUN) pytest
+
+install: | $(UV) ## Put fleet-rlm and fleet-rlm-scaffold on PATH
+	$(UV) tool install --force --with numpy --with pandas .
+
+lint: .venv/.synced ## Ruff and mypy
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+
+format: .venv/.synced ## Format the code
+	$(RUN) ruff format .
+	$(RUN) ruff check --fix .
+
+check: lint ## Lint, types, and generated files are current
+	$(UV) lock --check
+
+build: .venv/.synced ## Build sdist and wheel
+	rm -rf dist
+	$(RUN) python -m build --installer uv
+
+release-check: check test build ## Everything a release needs
+	$(RUN) twine check dist/*
+
+bench: .venv/.synced ## Measure ours and the peer side by side
+	$(RUN) python -m benchmarks
+
+render: .venv/.synced ## Write the generated files
+	@echo "nothing is generated yet"
+
+precommit-install: .venv/.synced ## Install the git hooks
+	$(RUN) pre-commit install
+
+precommit-run: .venv/.synced ## Run the git hooks on every file
+	$(RUN) pre-commit run --all-files
+
+clean: ## Remove what the targets made
+	rm -rf .venv dist build .demo .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,1 @@
+"""Planner and sub-LM: what answers prompts."""

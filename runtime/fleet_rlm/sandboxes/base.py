@@ -1,0 +1,96 @@
+"""What a sandbox is to the interpreter: a place where a driver runs, and a way for bytes to reach it.
+
+A sandbox knows nothing of frames beyond their bytes; the interpreter knows nothing of where they go.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Connection", "Content", "Sandbox"]
+
+
+class Content(Protocol):
+    """Bytes of a known length, produced as often as needed without ever standing whole in memory."""
+
+    @property
+    def size(self) -> int:
+        """Length in bytes."""
+        ...
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the bytes in order, in pieces of at most a few MiB."""
+        ...
+
+
+class Connection(Protocol):
+    """A byte stream to one running driver.
+
+    ``send`` and ``send_value`` may be called from several threads; ``receive`` from one at a time.
+    Every failure of the way there is a ``SandboxError`` whose remedy is one line.
+    """
+
+    def send(self, data: bytes) -> None:
+        """Send whole frames, blocking until they are handed over.
+
+        Raises:
+            SandboxError: the driver can no longer be reached.
+        """
+        ...
+
+    def send_value(self, header: dict[str, Any], content: Content) -> None:
+        """Send the ``value`` frame ``header`` with ``content``, by the cheapest way this sandbox has.
+
+        The implementation adds how the driver gets the bytes: ``via`` (``inline``, ``fd`` or ``file``),
+        ``codec`` (``raw`` or ``zlib``) and, for ``file``, ``path``. A value is sent before any later
+        ``send`` that refers to it is seen by the driver.
+
+        Raises:
+            SandboxError: the driver can no longer be reached.
+            UsageError: the value is larger than this sandbox can take; nothing was sent.
+        """
+        ...
+
+    def receive(self, timeout: float | None) -> bytes:
+        """Return the next bytes from the driver, or ``b""`` when it has ended.
+
+        Args:
+            timeout: seconds to wait; None waits for ever.
+
+        Raises:
+            TimeoutError: nothing came in time; calling again is fine.
+            SandboxError: the way there broke.
+        """
+        ...
+
+    def close(self) -> None:
+        """End the driver and all it started; free what this side holds. Idempotent, never raises."""
+        ...
+
+
+@runtime_checkable
+class Sandbox(Protocol):
+    """A place that can run drivers. Holds configuration only; every ``open`` is a new, independent driver."""
+
+    @property
+    def name(self) -> str:
+        """``local``, ``modal`` or ``trusted``."""
+        ...
+
+    @property
+    def description(self) -> str:
+        """One line for the planner: what code in this sandbox can and cannot do."""
+        ...
+
+    def open(self) -> Connection:
+        """Start a driver and return the connection to it, without waiting for its ``ready`` frame.
+
+        Raises:
+            ConfinementError: no confinement holds on this machine.
+            ConfigurationError: credentials are missing.
+            SandboxError: the sandbox cannot be started.
+        """
+        ...
