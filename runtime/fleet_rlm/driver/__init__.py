@@ -1,1 +1,28 @@
-"""Everything that runs inside a sandbox. Standard library only, Python 3.9 and newer."""
+"""Everything that runs inside a sandbox. Standard library only, Python 3.9 and newer.
+
+The driver is two processes. The *supervisor* owns the protocol's descriptors and runs no generated code;
+the *worker*, its child, runs the code and nothing else. What the code prints, reads, closes or kills is
+the worker's; the supervisor puts a fresh worker in its place and says what was lost.
+"""
+
+SHIPPED = (
+    "protocol.py",
+    "values/__init__.py",
+    "values/crossing.py",
+    "values/faithful.py",
+    "values/plain.py",
+    "values/tables.py",
+    "driver/__init__.py",
+    "driver/__main__.py",
+    "driver/cell.py",
+    "driver/channel.py",
+    "driver/helpers.py",
+    "driver/namespace.py",
+    "driver/spool.py",
+    "driver/streams.py",
+    "driver/submit.py",
+    "driver/supervisor.py",
+    "driver/upstream.py",
+    "driver/worker.py",
+)
+"""The files a sandbox needs, relative to the ``fleet_rlm`` package."""

@@ -1,0 +1,87 @@
+"""One cell: compiled as a REPL compiles, run, and its failure told with the user's own lines."""
+
+from __future__ import annotations
+
+import _ast
+import re
+from typing import Any, Dict, List
+
+__all__ = ["Cell", "describe_error"]
+
+_ONLY_AST = 0x400  # PyCF_ONLY_AST; importing `ast` for the name costs a start 3 ms
+_LIBRARY_FRAMES = 4
+_MESSAGE_CHARACTERS = 20_000
+_SOURCES: Dict[str, str] = {}
+_SOURCES_KEPT = 200
+
+
+class Cell:
+    """Code that runs in the session's namespace; its last expression is shown as a REPL shows it."""
+
+    def __init__(self, number: int, source: str) -> None:
+        self._name = f"<cell {number}>"
+        self._source = source
+
+    def compile(self) -> List[Any]:
+        """Return the code objects to run in order.
+
+        Raises:
+            SyntaxError: the source is not Python.
+            ValueError: the source contains NUL bytes or lone surrogates.
+        """
+        _SOURCES[self._name] = self._source
+        while len(_SOURCES) > _SOURCES_KEPT:
+            del _SOURCES[next(iter(_SOURCES))]
+        tree = compile(self._source, self._name, "exec", _ONLY_AST, dont_inherit=True)
+        if not tree.body or not isinstance(tree.body[-1], _ast.Expr):
+            return [compile(tree, self._name, "exec", dont_inherit=True)]
+        last = _ast.Interactive([tree.body.pop()])
+        codes = [compile(tree, self._name, "exec", dont_inherit=True)] if tree.body else []
+        return [*codes, compile(last, self._name, "single", dont_inherit=True)]
+
+
+def describe_error(error: BaseException) -> str:
+    """Return the traceback of ``error`` from the user's code on, with source lines; never raises."""
+    try:
+        text = _format(error)
+    except BaseException:  # noqa: BLE001 - an exception can break everything that looks at it
+        text = f"{type(error).__name__}: (the exception could not be printed)"
+    if len(text) > _MESSAGE_CHARACTERS:
+        half = _MESSAGE_CHARACTERS // 2
+        cut = len(text) - 2 * half
+        text = f"{text[:half]}\n[... {cut:,} of {len(text):,} characters cut ...]\n{text[-half:]}"
+    return text
+
+
+def _format(error: BaseException) -> str:
+    import linecache
+    import traceback
+
+    for name, source in _SOURCES.items():
+        lines = [line + "\n" for line in source.split("\n")]
+        linecache.cache[name] = (len(source), None, lines, name)
+    told = traceback.TracebackException(type(error), error, error.__traceback__)
+    _trim(told, set())
+    text = "".join(told.format()).rstrip("\n")
+    return re.sub(r'File "<cell (\d+)>", line', r"Cell \1, line", text)
+
+
+def _trim(told: Any, seen: set[int]) -> None:
+    """Drop the driver's own frames, and the middle of long runs through libraries."""
+    if told is None or id(told) in seen:
+        return
+    seen.add(id(told))
+    frames = [frame for frame in told.stack if "fleet_rlm/driver" not in frame.filename.replace("\\", "/")]
+    run: List[Any] = []
+    kept: List[Any] = []
+    for frame in [*frames, None]:
+        if frame is not None and not frame.filename.startswith("<cell "):
+            run.append(frame)
+            continue
+        kept += run if len(run) <= _LIBRARY_FRAMES else [run[0], *run[1 - _LIBRARY_FRAMES :]]
+        run = []
+        if frame is not None:
+            kept.append(frame)
+    told.stack[:] = kept
+    for linked in (told.__cause__, told.__context__, *(getattr(told, "exceptions", None) or ())):
+        _trim(linked, seen)

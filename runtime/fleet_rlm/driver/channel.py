@@ -1,0 +1,192 @@
+"""The worker's end of its socket to the supervisor, shared by all threads of the generated code.
+
+Whichever thread waits for a reply reads the socket for all of them and hands the task on when it has its
+own (leader and followers): no reader thread has to be woken, so a tool call costs no thread switch here.
+"""
+
+from __future__ import annotations
+
+import _thread
+import itertools
+import os
+import select
+import socket
+import struct
+from collections import deque
+from typing import Any, Deque, Dict, List, Optional
+
+from fleet_rlm.protocol import Frame, FrameReader, encode_frame
+
+__all__ = ["Channel", "ChannelClosedError", "Shield"]
+
+_PIECE = 1 << 16
+_ANCILLARY = socket.CMSG_SPACE(16 * struct.calcsize("i"))
+_REPLIES = frozenset({"result", "text"})
+
+
+class ChannelClosedError(BaseException):
+    """The supervisor is gone. Not an ``Exception``: generated code must not catch it and go on."""
+
+
+class Shield:
+    """Delays SIGINT while the driver's own state is being changed.
+
+    Up from the start; down only while generated code runs or the main thread waits for its tools.
+    """
+
+    def __init__(self) -> None:
+        self.up = True
+        self.pending = False
+
+    def on_interrupt(self, _signal: int, _frame: Any) -> None:
+        """The SIGINT handler."""
+        if self.up:
+            self.pending = True
+        else:
+            raise KeyboardInterrupt
+
+    def lower(self) -> None:
+        """Let interrupts through; raises one that was held back."""
+        self.up = False
+        if self.pending:
+            self.pending = False
+            raise KeyboardInterrupt
+
+
+class _Waiter:
+    """One thread that waits for one reply."""
+
+    __slots__ = ("reply", "wake")
+
+    def __init__(self) -> None:
+        self.reply: Optional[Frame] = None
+        self.wake = _thread.allocate_lock()
+        self.wake.acquire()
+
+
+class Channel:
+    """Frames to and from the supervisor."""
+
+    def __init__(self, end: socket.socket, shield: Shield) -> None:
+        self._socket = end
+        self._shield = shield
+        self._frames = FrameReader()
+        self._ids = itertools.count(1)
+        self._state = _thread.allocate_lock()
+        self._sending = _thread.allocate_lock()
+        self._waiters: Dict[int, _Waiter] = {}
+        self._led = False
+        self._main = _thread.get_ident()
+        self._poll = select.poll()
+        self._poll.register(end.fileno(), select.POLLIN)
+        self._pid = os.getpid()
+        self.commands: Deque[Frame] = deque()
+        self.descriptors: List[int] = []
+
+    def send(self, header: Dict[str, Any], payload: bytes = b"") -> None:
+        """Write one frame, whole."""
+        data = encode_frame(header, payload)
+        with self._sending:
+            try:
+                self._socket.sendall(data)
+            except OSError:
+                raise ChannelClosedError from None
+
+    def next_command(self) -> Frame:
+        """Wait for the next frame that is not a reply. Main thread only, between cells."""
+        while not self.commands:
+            self._dispatch(self._receive())
+        return self.commands.popleft()
+
+    def request(self, header: Dict[str, Any], payload: bytes = b"") -> Frame:
+        """Send a frame that is answered, and wait for the answer. Any thread.
+
+        Raises:
+            KeyboardInterrupt: the cell was interrupted; a late answer is dropped.
+            ChannelClosedError: the supervisor is gone, or this is a forked copy of the worker.
+        """
+        if os.getpid() != self._pid:
+            raise ChannelClosedError
+        if _thread.get_ident() != self._main:
+            return self._request(header, payload)
+        self._shield.up = True
+        try:
+            return self._request(header, payload)
+        finally:
+            self._shield.lower()
+
+    def _request(self, header: Dict[str, Any], payload: bytes) -> Frame:
+        number, waiter = next(self._ids), _Waiter()
+        self._waiters[number] = waiter
+        try:
+            self.send({**header, "id": number}, payload)
+            self._wait(waiter)
+        finally:
+            del self._waiters[number]
+        if waiter.reply is None:
+            raise ChannelClosedError
+        return waiter.reply
+
+    def _wait(self, waiter: _Waiter) -> None:
+        while waiter.reply is None:
+            with self._state:
+                leading = not self._led
+                self._led = True
+            if leading:
+                try:
+                    self._lead(waiter)
+                finally:
+                    self._hand_on()
+            else:
+                self._pause(waiter)
+
+    def _lead(self, waiter: _Waiter) -> None:
+        while waiter.reply is None:
+            if _thread.get_ident() == self._main:
+                self._interruptibly(self._poll.poll)
+            self._dispatch(self._receive())
+
+    def _pause(self, waiter: _Waiter) -> None:
+        if _thread.get_ident() == self._main:
+            self._interruptibly(waiter.wake.acquire)
+        else:
+            waiter.wake.acquire()
+
+    def _interruptibly(self, wait: Any) -> None:
+        self._shield.lower()
+        try:
+            wait()
+        finally:
+            self._shield.up = True
+
+    def _hand_on(self) -> None:
+        with self._state:
+            self._led = False
+            for other in list(self._waiters.values()):
+                if other.reply is None and other.wake.locked():
+                    other.wake.release()
+                    break
+
+    def _receive(self) -> List[Frame]:
+        try:
+            data, ancillary, _flags, _address = self._socket.recvmsg(_PIECE, _ANCILLARY)
+        except ConnectionError:
+            data, ancillary = b"", []
+        if not data:
+            raise ChannelClosedError
+        for level, kind, body in ancillary:
+            if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+                self.descriptors += struct.unpack(f"{len(body) // 4}i", body[: len(body) // 4 * 4])
+        self._frames.feed(data)
+        return list(self._frames)
+
+    def _dispatch(self, frames: List[Frame]) -> None:
+        for frame in frames:
+            if frame.type not in _REPLIES:
+                self.commands.append(frame)
+                continue
+            waiter = self._waiters.get(frame.header.get("id", 0))
+            if waiter is not None:
+                waiter.reply = frame
+                if waiter.wake.locked():
+                    waiter.wake.release()

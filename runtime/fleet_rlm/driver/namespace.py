@@ -1,0 +1,140 @@
+"""The names generated code sees: its own, the inputs, the tools, the helpers."""
+
+from __future__ import annotations
+
+import builtins
+import mmap
+import os
+import sys
+import types
+import zlib
+from typing import Any, Callable, Dict, List, NoReturn, Set
+
+from fleet_rlm.protocol import Frame
+from fleet_rlm.values import unpack
+
+__all__ = ["Namespace", "Values"]
+
+_INFLATE_BYTES = 4 << 20
+
+
+class Values:
+    """Every value the host has sent, by id.
+
+    Text and bytes are decoded once; containers anew at each use, because code may have changed the last copy.
+    """
+
+    def __init__(self) -> None:
+        self._frames: Dict[str, Frame] = {}
+        self._decoded: Dict[str, Any] = {}
+
+    def add(self, frame: Frame) -> None:
+        """Remember a ``value`` frame; its bytes are looked at when first needed."""
+        self._frames[frame.header["value"]] = frame
+
+    def forget(self, value: str) -> None:
+        """Drop one."""
+        self._frames.pop(value, None)
+        self._decoded.pop(value, None)
+
+    def get(self, value: str) -> Any:
+        """Return the value with this id."""
+        if value in self._decoded:
+            return self._decoded[value]
+        frame = self._frames[value]
+        if frame.header["kind"] == "packed":
+            return unpack(_bytes_of(frame).decode("utf-8"), fetch=self.get)
+        self._decoded[value] = _leaf(frame)
+        return self._decoded[value]
+
+
+def _bytes_of(frame: Frame) -> bytes:
+    leaf = _leaf(Frame({**frame.header, "kind": "bytes"}, frame.payload))
+    return bytes(leaf)
+
+
+def _leaf(frame: Frame) -> Any:
+    """Text or bytes, read from where the frame says they are."""
+    header, text = frame.header, frame.header["kind"] == "text"
+    if header.get("via", "inline") == "inline" and header.get("codec", "raw") == "raw":
+        return frame.payload.decode("utf-8", "surrogatepass") if text else frame.payload
+    if header.get("codec", "raw") == "zlib":
+        data = _inflate(frame)
+        return data.decode("utf-8", "surrogatepass") if text else bytes(data)
+    descriptor = header["fd"] if header["via"] == "fd" else os.open(header["path"], os.O_RDONLY)
+    try:
+        with mmap.mmap(descriptor, 0, prot=mmap.PROT_READ) as mapped, memoryview(mapped) as view:
+            return str(view, "utf-8", "surrogatepass") if text else bytes(view)
+    finally:
+        if header["via"] == "file":
+            os.close(descriptor)
+
+
+def _inflate(frame: Frame) -> bytearray:
+    """Decompress in pieces: neither the compressed nor the plain bytes are ever held twice."""
+    inflater, data = zlib.decompressobj(), bytearray()
+    if frame.header.get("via", "inline") == "inline":
+        data += inflater.decompress(frame.payload)
+        return data
+    with open(frame.header["path"], "rb") as source:
+        while piece := source.read(_INFLATE_BYTES):
+            data += inflater.decompress(piece)
+    data += inflater.flush()
+    return data
+
+
+def _stop(code: object = None) -> NoReturn:
+    """What ``exit`` and ``quit`` are here; the site module that makes Python's own is not loaded."""
+    raise SystemExit(code)
+
+
+class Namespace:
+    """The ``__main__`` module of the generated code."""
+
+    def __init__(self, owned: Dict[str, Any]) -> None:
+        builtins.exit = builtins.quit = _stop  # type: ignore[assignment]
+        self._builtins = dict(vars(builtins))
+        self._restore = vars(builtins).update  # bound now: later, no builtin may be left to find it with
+        self._owned = owned
+        self._tools: Set[str] = set()
+        self._inputs: Set[str] = set()
+        module = types.ModuleType("__main__")
+        sys.modules["__main__"] = module
+        self.names = module.__dict__
+        self.names.update(owned)
+        self._known = set(self.names)
+
+    def set_tools(self, tools: Dict[str, Callable[..., Any]]) -> None:
+        """Bind exactly these tools; those of before are gone."""
+        for name in self._tools - tools.keys():
+            self.names.pop(name, None)
+        self._tools = set(tools)
+        self._owned.update(tools)
+        self.names.update(tools)
+
+    def begin(self, inputs: Dict[str, Any]) -> None:
+        """Make the cell's start clean: tools and inputs as the host has them."""
+        if not isinstance(self.names.get("__builtins__"), (dict, types.ModuleType)):
+            self.names["__builtins__"] = builtins
+        self.names["__name__"] = "__main__"
+        self.names["SUBMIT"] = self._owned["SUBMIT"]
+        for name in self._tools:
+            self.names[name] = self._owned[name]
+        self.names.update(inputs)
+        self._inputs.update(inputs)
+
+    def end(self) -> None:
+        """Make builtins whole again; the driver's own code needs them too."""
+        self._restore(self._builtins)
+
+    def changes(self) -> tuple[List[str], List[str]]:
+        """The user's names that have come and gone since the last call."""
+        now = self.names.keys()
+        if now == self._known:
+            return [], []
+        skip = self._tools | self._inputs | self._owned.keys()
+        come = [name for name in now - self._known if isinstance(name, str) and name not in skip]
+        gone = [name for name in self._known - now if name not in skip]
+        self._known = set(now)
+        shown = [name for name in come if not name.startswith("_")]
+        return sorted(shown), sorted(gone)

@@ -1,0 +1,84 @@
+"""What cells print: counted whole, kept up to a limit, shown as a head and a tail."""
+
+from __future__ import annotations
+
+import codecs
+from typing import Dict, Optional
+
+__all__ = ["Archive", "Spool"]
+
+KEPT_BYTES = 32 << 20
+"""Most of one cell's output that is kept for ``get_output``."""
+
+ARCHIVE_BYTES = 64 << 20
+"""Most of all cells' outputs together that is kept; the oldest go first."""
+
+
+class Spool:
+    """The output of one cell."""
+
+    def __init__(self, kept_bytes: int = KEPT_BYTES) -> None:
+        self._kept_bytes = kept_bytes
+        self._kept = bytearray()
+        self._tail = bytearray()
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._characters = 0
+
+    def add(self, data: bytes) -> None:
+        """Append what the cell wrote."""
+        self._characters += len(self._decoder.decode(data))
+        room = self._kept_bytes - len(self._kept)
+        self._kept += data[:room]
+        if len(data) > room:
+            self._tail += data[room:]
+            if len(self._tail) > 2 * self._kept_bytes:
+                del self._tail[: -self._kept_bytes]
+
+    @property
+    def size(self) -> int:
+        """Bytes kept."""
+        return len(self._kept) + len(self._tail)
+
+    @property
+    def total(self) -> int:
+        """Characters written, kept or not."""
+        return self._characters
+
+    def excerpt(self, limit: int) -> tuple[str, str]:
+        """Return all and "" if it fits in ``limit`` characters, else a head and a tail of half each."""
+        if self._characters <= limit:
+            return self._kept.decode("utf-8", "replace"), ""
+        half = limit // 2
+        head = bytes(self._kept[: 4 * half + 4]).decode("utf-8", "replace")[:half]
+        source = self._tail if len(self._tail) >= 4 * half else self._kept + self._tail
+        tail = bytes(source[-4 * half - 4 :]).decode("utf-8", "replace")[-half:] if half else ""
+        return head, tail
+
+    def text(self) -> str:
+        """All that is kept; where something is missing, it says how much."""
+        kept = self._kept.decode("utf-8", "replace")
+        if not self._tail:
+            return kept
+        tail = bytes(self._tail[-self._kept_bytes :]).decode("utf-8", "replace")
+        missing = self._characters - len(kept) - len(tail)
+        gap = f"\n[... {missing:,} characters were not kept ...]\n" if missing > 0 else ""
+        return kept + gap + tail
+
+
+class Archive:
+    """The outputs that were shown only in part, by the number of their cell."""
+
+    def __init__(self, limit: int = ARCHIVE_BYTES) -> None:
+        self._limit = limit
+        self._spools: Dict[int, Spool] = {}
+
+    def keep(self, cell: int, spool: Spool) -> None:
+        """Add one, and drop the oldest ones beyond the limit."""
+        self._spools[cell] = spool
+        while len(self._spools) > 1 and sum(spool.size for spool in self._spools.values()) > self._limit:
+            del self._spools[next(iter(self._spools))]
+
+    def text(self, cell: int) -> Optional[str]:
+        """The output of a cell as far as it was kept, or None if it is not here."""
+        spool = self._spools.get(cell)
+        return None if spool is None else spool.text()

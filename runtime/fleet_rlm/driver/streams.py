@@ -1,0 +1,98 @@
+"""The worker's stdout and stderr: one pipe, in the order of writing, per cell."""
+
+from __future__ import annotations
+
+import _thread
+import io
+import os
+import sys
+from typing import Any, FrozenSet, List
+
+__all__ = ["Streams"]
+
+_BACKGROUND_CHARACTERS = 1 << 20
+
+
+class _CellStream(io.TextIOWrapper):
+    """A text stream that outlives ``close()`` and keeps apart what leftover threads write."""
+
+    owner: Streams
+
+    def write(self, text: str) -> int:
+        if self.owner.leftover and self.owner.is_leftover():
+            return self.owner.keep_background(text)
+        return super().write(text)
+
+    def close(self) -> None:
+        self.flush()
+
+
+class Streams:
+    """Points descriptors 1 and 2 and Python's own streams at the supervisor's pipe, anew for each cell."""
+
+    def __init__(self, pipe: int) -> None:
+        self._pipe = pipe
+        self.leftover: FrozenSet[Any] = frozenset()
+        self._background: List[str] = []
+        self._background_size = 0
+        self._main = _thread.get_ident()
+        self._open()
+
+    def _open(self) -> None:
+        self._point()
+        binary = io.BufferedWriter(io.FileIO(1, "w", closefd=False))
+        self._out, self._err = self._text(binary), self._text(binary)
+        self._in = open(os.devnull, encoding="utf-8")  # noqa: SIM115 - stdin for as long as the worker lives
+
+    def _text(self, binary: Any) -> _CellStream:
+        stream = _CellStream(binary, encoding="utf-8", errors="backslashreplace", write_through=True)
+        stream.owner = self
+        return stream
+
+    def _point(self) -> None:
+        os.dup2(self._pipe, 1)
+        os.dup2(self._pipe, 2)
+
+    def begin(self) -> None:
+        """Undo whatever the last cell did to the streams."""
+        self._point()
+        if self._out.buffer.closed or self._in.closed:
+            self._open()
+        sys.stdout, sys.stderr, sys.stdin = self._out, self._err, self._in
+
+    def end(self) -> None:
+        """Push out what is buffered, and remember which threads outlive the cell."""
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        except Exception:  # noqa: BLE001, S110 - the cell's own stream objects may do anything
+            pass
+        try:
+            self._out.flush()
+        except (OSError, ValueError):
+            self._open()
+        self.leftover = self._threads()
+
+    def _threads(self) -> FrozenSet[Any]:
+        threading = sys.modules.get("threading")
+        if threading is None:
+            return frozenset()
+        return frozenset(thread for thread in threading.enumerate() if thread.ident != self._main)
+
+    def is_leftover(self) -> bool:
+        """Whether the calling thread was started by an earlier cell."""
+        return (
+            _thread.get_ident() != self._main and sys.modules["threading"].current_thread() in self.leftover
+        )
+
+    def keep_background(self, text: str) -> int:
+        """Put aside what a leftover thread wrote; the oldest goes beyond a limit."""
+        self._background.append(text)
+        self._background_size += len(text)
+        while self._background_size > _BACKGROUND_CHARACTERS:
+            self._background_size -= len(self._background.pop(0))
+        return len(text)
+
+    def background(self) -> str:
+        """What leftover threads have written since they were left."""
+        return "".join(self._background)

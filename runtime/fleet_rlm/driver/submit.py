@@ -1,0 +1,111 @@
+"""SUBMIT: how generated code hands over its answer."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Dict, List, NoReturn, Optional
+
+from fleet_rlm.values import CrossingError, plain
+
+__all__ = ["Submission", "Submitter"]
+
+Field = Dict[str, Any]
+
+
+class Submission(BaseException):
+    """Ends the cell once an answer is recorded. Not an ``Exception``: a bare retry loop must not eat it."""
+
+
+class Submitter:
+    """The ``SUBMIT`` of one worker; remembers the answer of the running cell."""
+
+    def __init__(self) -> None:
+        self._fields: Optional[List[Field]] = None
+        self.answer: Optional[Dict[str, Any]] = None
+
+    def configure(self, fields: Optional[List[Field]]) -> None:
+        """Set the signature's output fields: ``[{"name": …, "type": …?}, …]``, or None for one ``output``."""
+        self._fields = fields
+
+    def begin(self) -> None:
+        """Forget the last cell's answer."""
+        self.answer = None
+
+    def submit(self, *values: Any, **named: Any) -> NoReturn:
+        """Hand over the final answer and end: one value per output field, by position or by name.
+
+        Raises:
+            TypeError: the values do not fit the output fields, or one cannot leave the sandbox.
+        """
+        if self.answer is None:
+            fields = self._fields if self._fields is not None else [{"name": "output"}]
+            self.answer = {
+                field["name"]: _crossed(field, value, fields)
+                for field, value in _matched(fields, values, named)
+            }
+        raise Submission
+
+
+def _matched(fields: List[Field], values: tuple[Any, ...], named: Dict[str, Any]) -> List[tuple[Field, Any]]:
+    """Pair each field with its value, or say what does not fit."""
+    names = [field["name"] for field in fields]
+    if len(values) > len(names):
+        raise TypeError(f"got {len(values)} values for {len(names)} fields; {_usage(fields)}")
+    given = dict(zip(names, values))
+    if twice := sorted(given.keys() & named.keys()):
+        raise TypeError(f"{', '.join(twice)} given twice; {_usage(fields)}")
+    if unknown := sorted(named.keys() - set(names)):
+        raise TypeError(f"no output field named {', '.join(unknown)}; {_usage(fields)}")
+    given.update(named)
+    if missing := [name for name in names if name not in given]:
+        raise TypeError(f"missing {', '.join(missing)}; {_usage(fields)}")
+    return [(field, given[field["name"]]) for field in fields]
+
+
+def _usage(fields: List[Field]) -> str:
+    parts = [f"{field['name']}: {field['type']}" if field.get("type") else field["name"] for field in fields]
+    return f"use SUBMIT({', '.join(parts)})"
+
+
+def _crossed(field: Field, value: Any, fields: List[Field]) -> Any:
+    try:
+        crossed = plain(value)
+    except CrossingError as error:
+        raise TypeError(f"{field['name']}{error.path} cannot be submitted: {error.reason}") from None
+    fits = _FITS.get(field.get("type") or "")
+    if fits is not None and not fits(crossed):
+        raise TypeError(
+            f"{field['name']} must be {field['type']}, not {type(value).__name__}; {_usage(fields)}"
+        )
+    return crossed
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) or _reads_as(float, value)
+
+
+def _is_whole(value: Any) -> bool:
+    return (
+        isinstance(value, int) or (isinstance(value, float) and value.is_integer()) or _reads_as(int, value)
+    )
+
+
+def _reads_as(number: Callable[[str], Any], value: Any) -> bool:
+    if not isinstance(value, str):
+        return False
+    try:
+        number(value)
+    except ValueError:
+        return False
+    return True
+
+
+# What the host can make the field's type from without guessing: it turns numbers into text and numeric
+# text into numbers, and would turn a dict into its repr, which nobody wants as an answer.
+_FITS: Dict[str, Callable[[Any], bool]] = {
+    "str": lambda value: isinstance(value, (str, bool, int, float)),
+    "int": _is_whole,
+    "float": _is_number,
+    "bool": lambda value: isinstance(value, bool) or str(value).strip().lower() in ("true", "false"),
+    "list": lambda value: isinstance(value, list),
+    "dict": lambda value: isinstance(value, dict),
+}

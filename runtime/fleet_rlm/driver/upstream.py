@@ -1,0 +1,53 @@
+"""The supervisor's end of the protocol: a socket that can carry descriptors, or stdin and stdout."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+from typing import List, Optional
+
+__all__ = ["Upstream"]
+
+_PIECE = 1 << 16
+_ANCILLARY = socket.CMSG_SPACE(16 * struct.calcsize("i"))
+
+
+class Upstream:
+    """Bytes and descriptors from the host, bytes to the host. Owned by the supervisor alone."""
+
+    def __init__(self, fd: Optional[int]) -> None:
+        self.descriptors: List[int] = []
+        self._socket = None if fd is None else socket.socket(fileno=os.dup(fd))  # dup is never inheritable
+        self.input = os.dup(0) if self._socket is None else self._socket.fileno()
+        self._output = os.dup(1)
+        null = os.open(os.devnull, os.O_RDWR)
+        for standard in (0, 1):
+            os.dup2(null, standard)
+        os.close(null)
+
+    def receive(self) -> bytes:
+        """Return what is there, waiting if nothing is; ``b""`` when the host is gone."""
+        if self._socket is None:
+            return os.read(self.input, _PIECE)
+        try:
+            data, ancillary, _flags, _address = self._socket.recvmsg(_PIECE, _ANCILLARY)
+        except ConnectionError:
+            return b""
+        for level, kind, body in ancillary:
+            if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+                self.descriptors += struct.unpack(f"{len(body) // 4}i", body[: len(body) // 4 * 4])
+        return data
+
+    def send(self, data: bytes) -> None:
+        """Write all of ``data``.
+
+        Raises:
+            OSError: the host is gone.
+        """
+        if self._socket is not None:
+            self._socket.sendall(data)
+            return
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self._output, view) :]

@@ -1,0 +1,167 @@
+"""The process that runs generated code. It trusts nothing about its own state after the first cell."""
+
+from __future__ import annotations
+
+import builtins
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional
+
+from fleet_rlm.driver import helpers
+from fleet_rlm.driver.cell import Cell, describe_error
+from fleet_rlm.driver.channel import Channel, Shield
+from fleet_rlm.driver.namespace import Namespace, Values
+from fleet_rlm.driver.streams import Streams
+from fleet_rlm.driver.submit import Submission, Submitter
+from fleet_rlm.values import CrossingError, pack, unpack
+
+if TYPE_CHECKING:
+    from fleet_rlm.protocol import Frame
+
+__all__ = ["Worker"]
+
+_NAMES_TOLD = 1000
+
+
+class Worker:
+    """Serves the supervisor's commands, one at a time, until the socket closes."""
+
+    def __init__(self, end: Any, pipe: int, options: Dict[str, Any]) -> None:
+        self._shield = Shield()
+        signal.signal(signal.SIGINT, self._shield.on_interrupt)
+        self._pid = os.getpid()
+        self._channel = Channel(end, self._shield)
+        self._streams = Streams(pipe)
+        self._submitter = Submitter()
+        self._values = Values()
+        self._raised: Dict[str, type[Exception]] = {}
+        helpers.VOLUME.root = options.get("volume")
+        owned = {function.__name__: function for function in helpers.HELPERS}
+        self._namespace = Namespace(
+            {**owned, "SUBMIT": self._submitter.submit, "get_output": self._get_output}
+        )
+        sys.path[:] = [path for path in sys.path if "fleet_rlm" not in path] + options.get("search_path", [])
+
+    def run(self, report: Dict[str, Any], history: List[Frame]) -> None:
+        """Say ``up`` with ``report``, take over what earlier workers were sent, then serve."""
+        for frame in history:
+            self._serve(frame)
+        self._channel.send({"type": "up", **report})
+        while True:
+            self._serve(self._channel.next_command())
+
+    def _serve(self, frame: Frame) -> None:
+        if frame.type == "execute":
+            self._execute(frame)
+        elif frame.type == "value":
+            if frame.header.get("via") == "fd" and "fd" not in frame.header:
+                frame.header["fd"] = self._channel.descriptors.pop(0)
+            self._values.add(frame)
+        elif frame.type == "configure":
+            self._submitter.configure(frame.header["fields"])
+            self._namespace.set_tools({name: self._tool(name) for name in frame.header["tools"]})
+        elif frame.type == "forget":
+            self._values.forget(frame.header["value"])
+
+    def _execute(self, frame: Frame) -> None:
+        number = frame.header["id"]
+        self._shield.pending = False
+        self._submitter.begin()
+        self._streams.begin()
+        done, detail = self._outcome(number, frame)
+        self._namespace.end()
+        if os.getpid() != self._pid:  # generated code forked, and this is the copy
+            os._exit(0)
+        self._streams.end()
+        come, gone = self._namespace.changes()
+        if come or gone:
+            done.update(come=come[:_NAMES_TOLD], gone=gone[:_NAMES_TOLD])
+        self._channel.send({"type": "done", "id": number, **done}, detail.encode("utf-8", "surrogatepass"))
+
+    def _outcome(self, number: int, frame: Frame) -> tuple[Dict[str, Any], str]:
+        """Run the cell; return the terminal frame's fields and its detail."""
+        try:
+            inputs = {name: self._values.get(value) for name, value in frame.header["bind"].items()}
+            codes = Cell(number, frame.payload.decode("utf-8", "surrogatepass")).compile()
+        except MemoryError:
+            return {
+                "outcome": "error",
+                "error": "MemoryError",
+            }, "MemoryError: the inputs do not fit in the sandbox's memory"
+        except Exception as error:  # noqa: BLE001 - whatever stops Python from compiling is the code's fault
+            return {
+                "outcome": "syntax",
+                "error": type(error).__name__,
+                "line": getattr(error, "lineno", None),
+            }, (describe_error(error))
+        self._namespace.begin(inputs)
+        raised = self._run(codes)
+        self._namespace.end()
+        if self._submitter.answer is not None:
+            return {"outcome": "submit"}, pack(self._submitter.answer)
+        if raised is None:
+            return {"outcome": "ok"}, ""
+        return {"outcome": "error", "error": type(raised).__name__}, describe_error(raised)
+
+    def _run(self, codes: List[Any]) -> Optional[BaseException]:
+        """Execute with interrupts let through; return what the code raised, if anything."""
+        try:
+            sys.displayhook = _display
+            try:
+                self._shield.lower()
+                for code in codes:
+                    exec(code, self._namespace.names)  # noqa: S102 - running code is what a worker is for
+            finally:
+                self._shield.up = True
+        except BaseException as raised:  # noqa: BLE001 - nothing that code raises may end the session
+            self._shield.up = True
+            return None if isinstance(raised, Submission) else raised
+        return None
+
+    def _tool(self, name: str) -> Callable[..., Any]:
+        def tool(*args: Any, **kwargs: Any) -> Any:
+            if (
+                self._submitter.answer is not None
+            ):  # SUBMIT was swallowed by a bare except; it still ends the cell
+                raise Submission
+            try:
+                packed = pack([list(args), kwargs], arrays_as_lists=True)
+            except CrossingError as error:
+                raise TypeError(f"{name}() was not called: argument {error}") from None
+            reply = self._channel.request({"type": "call", "name": name}, packed.encode("ascii"))
+            value = unpack(reply.payload.decode("ascii"))
+            if reply.header["ok"]:
+                return value
+            raise self._exception(reply.header["error"], value)
+
+        tool.__name__ = tool.__qualname__ = name
+        tool.__doc__ = f"Host tool {name}; runs outside the sandbox."
+        return tool
+
+    def _exception(self, name: str, args: Any) -> Exception:
+        """The host's exception again: the builtin of that name, else a class made for it."""
+        kind = getattr(builtins, name, None)
+        if not (isinstance(kind, type) and issubclass(kind, Exception)):
+            kind = self._raised.setdefault(name, type(name, (RuntimeError,), {}))
+        try:
+            return kind(*args)
+        except TypeError:
+            return RuntimeError(f"{name}: {args}")
+
+    def _get_output(self, cell: Any = "background") -> str:
+        """Return all that a cell printed if it was shown cut; "background": what leftover threads print."""
+        if cell == "background":
+            return self._streams.background()
+        reply = self._channel.request({"type": "output", "cell": int(cell)})
+        if not reply.header["ok"]:
+            raise LookupError(
+                f"the output of cell {cell} is not kept: it was shown whole, or has been dropped"
+            )
+        return reply.payload.decode("utf-8", "replace")
+
+
+def _display(value: object) -> None:
+    """Show a last expression as a REPL does, without binding ``_``, which code uses for itself."""
+    if value is not None:
+        sys.stdout.write(repr(value) + "\n")

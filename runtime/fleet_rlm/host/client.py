@@ -1,0 +1,277 @@
+"""The host's side of one driver: executes code, sends values once, answers tool calls."""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from fleet_rlm.errors import ConfinementError, SandboxError
+from fleet_rlm.host.tools import ToolThreads, call_tool
+from fleet_rlm.host.variables import VariableTable
+from fleet_rlm.protocol import PROTOCOL, Frame, FrameError, FrameReader, encode_frame
+from fleet_rlm.values import CrossingError, pack, unpack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from fleet_rlm.sandboxes.base import Connection, Sandbox
+
+__all__ = ["DriverClient", "Limits", "Outcome"]
+
+Invoke = "Callable[[str, list[Any], dict[str, Any]], Any]"
+_ANSWER_SECONDS = 10.0  # beyond a cell's own timeout and grace, in which the driver itself must have answered
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds on one execute.
+
+    Attributes:
+        timeout: seconds a cell may take, host tools included; None for no limit.
+        grace: seconds between the interrupt and the kill.
+        output: characters of output shown before it is cut to a head and a tail. dspy cuts at 10,000
+            without saying how to get the rest, so this stays below.
+        start: seconds a driver may take to say ``ready``.
+    """
+
+    timeout: float | None = None
+    grace: float = 2.0
+    output: int = 9_000
+    start: float = 60.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one execute ended.
+
+    Attributes:
+        kind: ``ok``; ``submit``: ``answer`` holds the values; ``error`` and ``syntax``: ``detail`` is the
+            traceback; ``interrupted``: stopped, variables kept; ``lost``: the worker died and a fresh one
+            is in its place.
+        number: the cell's number, from 1.
+        output: what was printed, as shown.
+        detail: traceback, or what ended the worker.
+        answer: the submitted fields.
+        cut: characters of output that were not shown.
+        error: class name of the exception.
+        line: line of a syntax error.
+        reason: why it was interrupted: ``timeout`` or ``request``.
+        lost: names of variables that are gone.
+    """
+
+    kind: Literal["ok", "submit", "error", "syntax", "interrupted", "lost"]
+    number: int
+    output: str
+    detail: str = ""
+    answer: dict[str, Any] = field(default_factory=dict)
+    cut: int = 0
+    error: str = ""
+    line: int | None = None
+    reason: str = ""
+    lost: tuple[str, ...] = ()
+
+
+class DriverClient:
+    """One driver from its start to its end. One execute at a time; ``interrupt`` from any thread."""
+
+    def __init__(self, sandbox: Sandbox, limits: Limits, invoke: Callable[..., Any] = call_tool) -> None:
+        """Prepare a client; nothing is started.
+
+        Args:
+            sandbox: where the driver runs.
+            limits: bounds on each execute.
+            invoke: called as ``invoke(name, args, kwargs)`` for each tool call, on a thread of its own.
+        """
+        self._sandbox = sandbox
+        self._limits = limits
+        self._invoke = invoke
+        self._connection: Connection | None = None
+        self._frames = FrameReader()
+        self._variables = VariableTable()
+        self._threads = ToolThreads()
+        self._configured: tuple[Any, ...] | None = None
+        self._number = 0
+        self._running: int | None = None
+        self._tool_raised: BaseException | None = None
+        self._receiving = threading.Lock()
+        self.ready: dict[str, Any] = {}
+
+    def start(self) -> None:
+        """Start the driver and wait until it is ready.
+
+        Raises:
+            SandboxError: it cannot be started, speaks another protocol, or its confinement does not hold.
+        """
+        self._connection = self._sandbox.open()
+        frame = self._next(time.monotonic() + self._limits.start, "the driver did not start")
+        if frame.type != "ready":
+            raise SandboxError(f"the driver did not start: {frame.payload.decode(errors='replace')}")
+        if frame.header["protocol"] != PROTOCOL:
+            theirs = frame.header["protocol"]
+            raise SandboxError(
+                f"the driver speaks protocol {theirs}, this is {PROTOCOL}.", remedy="Reinstall fleet-rlm."
+            )
+        broken = sorted(name for name, result in frame.header.get("probe", {}).items() if result == "open")
+        if broken:
+            raise ConfinementError(
+                f"the confinement does not hold on this machine: {', '.join(broken)}; nothing was run.",
+                remedy="See `fleet-rlm doctor`; use --sandbox modal, or install bubblewrap.",
+            )
+        self.ready = frame.header
+
+    def configure(self, tools: list[str], fields: list[dict[str, Any]] | None) -> None:
+        """Tell the driver which tools and output fields there are, if that has changed."""
+        wanted = (sorted(tools), fields)
+        if wanted != self._configured:
+            self._send({"type": "configure", "tools": wanted[0], "fields": fields})
+            self._configured = (wanted[0], None if fields is None else [dict(item) for item in fields])
+
+    def execute(self, code: str, variables: Mapping[str, Any]) -> Outcome:
+        """Run one cell and return how it ended.
+
+        Raises:
+            CrossingError: a variable cannot cross; nothing was run.
+            SandboxError: the driver is gone, and its session with it.
+            KeyboardInterrupt: the caller was interrupted; the cell has been too, and the session goes on.
+        """
+        binding = self._variables.bind(dict(variables))
+        connection = self._live()
+        for outgoing in binding.send:
+            connection.send_value(outgoing.header, outgoing.content)
+        for value in binding.forget:
+            self._send({"type": "forget", "value": value})
+        self._number += 1
+        limits = self._limits
+        header = {"type": "execute", "id": self._number, "bind": binding.names, "shown": limits.output}
+        if limits.timeout is not None:
+            header.update(timeout=limits.timeout, grace=limits.grace)
+        self._running, self._tool_raised = self._number, None
+        try:
+            self._send(header, code.encode("utf-8", "surrogatepass"))
+            return self._conclude(self._await_done())
+        finally:
+            self._running = None
+
+    def _await_done(self) -> Frame:
+        try:
+            return self._pump(self._limits.timeout)
+        except KeyboardInterrupt:
+            self.interrupt()
+            self._pump(0.0)
+            raise
+
+    def _pump(self, seconds: float | None) -> Frame:
+        """Answer tool calls until the cell's terminal frame arrives."""
+        patience = None if seconds is None else seconds + self._limits.grace + _ANSWER_SECONDS
+        deadline = None if patience is None else time.monotonic() + patience
+        context = contextvars.copy_context()
+        while (frame := self._next(deadline, "the driver does not answer")).header.get(
+            "id"
+        ) != self._running or (frame.type != "done"):
+            if frame.type == "call":
+                self._threads.submit(lambda call=frame: self._answer(call), context)  # type: ignore[misc]
+            elif frame.type == "fault":
+                raise SandboxError(f"the driver gave up: {frame.payload.decode(errors='replace')}")
+        if self._tool_raised is not None:
+            raise self._tool_raised
+        return frame
+
+    def _answer(self, call: Frame) -> None:
+        """Run one tool and send its result back; on a tool thread."""
+        header = {"type": "result", "id": call.header["id"], "worker": call.header["worker"], "ok": True}
+        try:
+            args, kwargs = unpack(call.payload.decode("ascii"))
+            packed = self._packed_result(call.header["name"], self._invoke(call.header["name"], args, kwargs))
+        except Exception as error:  # noqa: BLE001 - it is raised again, in the code that called
+            header.update(ok=False, error=type(error).__name__)
+            packed = _packed_args(error)
+        except BaseException as error:  # noqa: BLE001 - an interrupt or exit ends the execute, not this thread
+            self._tool_raised = error
+            self.interrupt()
+            return
+        with contextlib.suppress(SandboxError):  # if the driver is gone, execute says so
+            self._send(header, packed.encode("ascii"))
+
+    @staticmethod
+    def _packed_result(name: str, result: Any) -> str:
+        try:
+            return pack(result)
+        except CrossingError as error:
+            raise TypeError(f"tool {name} returned what cannot cross: {error}") from None
+
+    def _conclude(self, frame: Frame) -> Outcome:
+        header, split = frame.header, frame.header["output"]
+        output = frame.payload[:split].decode("utf-8", "replace")
+        detail = frame.payload[split:].decode("utf-8", "surrogatepass")
+        submitted = header["outcome"] == "submit"
+        return Outcome(
+            kind=header["outcome"],
+            number=header["id"],
+            output=output,
+            detail="" if submitted else detail,
+            answer=unpack(detail) if submitted else {},
+            cut=header.get("cut", 0),
+            error=header.get("error", ""),
+            line=header.get("line"),
+            reason=header.get("reason", ""),
+            lost=tuple(header.get("lost", ())),
+        )
+
+    def interrupt(self) -> None:
+        """Stop the running cell, if any; its execute ends as ``interrupted``."""
+        if self._running is not None:
+            with contextlib.suppress(SandboxError):
+                self._send({"type": "interrupt", "id": self._running})
+
+    def output(self, cell: int) -> str | None:
+        """Return all that a cell printed, if it was shown cut and is still kept. Not during an execute."""
+        self._send({"type": "output", "id": 0, "cell": cell})
+        while (
+            frame := self._next(time.monotonic() + _ANSWER_SECONDS, "the driver does not answer")
+        ).type != "text":
+            pass
+        return frame.payload.decode("utf-8", "replace") if frame.header["ok"] else None
+
+    def close(self) -> None:
+        """End the driver. Idempotent."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+            self._threads.close()
+
+    def _live(self) -> Connection:
+        if self._connection is None:
+            raise SandboxError("the session has ended.")
+        return self._connection
+
+    def _send(self, header: dict[str, Any], payload: bytes = b"") -> None:
+        self._live().send(encode_frame(header, payload))
+
+    def _next(self, deadline: float | None, late: str) -> Frame:
+        """Return the next frame from the driver, which is not trusted to send one."""
+        while True:
+            try:
+                if (frame := self._frames.next()) is not None:
+                    return frame
+                timeout = None if deadline is None else max(0.0, deadline - time.monotonic())
+                data = self._live().receive(timeout)
+            except FrameError as error:
+                raise SandboxError(f"the driver sent what is not a frame: {error}.") from error
+            except TimeoutError:
+                raise SandboxError(f"{late} in time.", remedy="Run `fleet-rlm doctor`.") from None
+            if not data:
+                raise SandboxError("the sandbox has ended.", remedy="Run `fleet-rlm doctor`.")
+            self._frames.feed(data)
+
+
+def _packed_args(error: Exception) -> str:
+    try:
+        if error.args and all(isinstance(arg, (str, int, float)) for arg in error.args):
+            return pack(list(error.args))
+        return pack([str(error)])
+    except Exception:  # noqa: BLE001 - an exception whose str() fails must still be told
+        return pack(["(the exception could not be printed)"])

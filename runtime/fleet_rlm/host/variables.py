@@ -1,0 +1,164 @@
+"""Which values a driver already has, so that each is sent once (promise P3).
+
+dspy hands over all inputs at every execute. Content is recognised by comparison, not by hash: identity
+answers at once for the same object, and comparing 100 MB costs 5 ms where sha256 costs 54.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from fleet_rlm.values import CrossingError, pack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Binding", "Outgoing", "VariableTable"]
+
+_LEAF_SIZE = 16 << 10  # a str or bytes from here on travels by itself, even inside a container
+_SLICE = 1 << 20  # stays in the processor's cache: twice as fast as encoding 100 MB at once
+_UNCHANGING = (str, bytes, int, float, bool, type(None))
+
+
+@dataclass(frozen=True)
+class _Text:
+    """Text as UTF-8, a slice at a time."""
+
+    text: str
+
+    @cached_property
+    def size(self) -> int:
+        return len(self.text) if self.text.isascii() else sum(map(len, self.chunks()))
+
+    def chunks(self) -> Iterator[bytes]:
+        for start in range(0, len(self.text), _SLICE):
+            yield self.text[start : start + _SLICE].encode("utf-8", "surrogatepass")
+
+
+@dataclass(frozen=True)
+class _Bytes:
+    """Bytes, a slice at a time."""
+
+    data: bytes
+
+    @property
+    def size(self) -> int:
+        return len(self.data)
+
+    def chunks(self) -> Iterator[bytes]:
+        for start in range(0, len(self.data), _SLICE):
+            yield self.data[start : start + _SLICE]
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """One value to send: the ``value`` frame's header and its content."""
+
+    header: dict[str, Any]
+    content: _Text | _Bytes
+
+
+@dataclass(frozen=True)
+class Binding:
+    """What one execute needs: values to send first, ids to drop, and the id for each name."""
+
+    send: list[Outgoing]
+    forget: list[str]
+    names: dict[str, str]
+
+
+@dataclass
+class _Known:
+    """A value the driver has."""
+
+    value: str
+    kind: str
+    content: Any
+    leaves: tuple[str, ...] = ()
+
+
+@dataclass
+class VariableTable:
+    """The values one driver has, and what each name was last bound to."""
+
+    _by_key: dict[tuple[str, int], list[_Known]] = field(default_factory=dict)
+    _known: dict[str, _Known] = field(default_factory=dict)
+    _bound: dict[str, tuple[Any, str]] = field(default_factory=dict)
+    _count: int = 0
+
+    def bind(self, variables: dict[str, Any]) -> Binding:
+        """Decide what must be sent so that each name can be bound to its value.
+
+        Raises:
+            CrossingError: a value cannot cross; it names the variable, and nothing has changed.
+        """
+        send: list[Outgoing] = []
+        names: dict[str, str] = {}
+        for name, value in variables.items():
+            bound = self._bound.get(name)
+            if bound is not None and bound[0] is value and type(value) in _UNCHANGING:
+                names[name] = bound[1]
+                continue
+            try:
+                names[name] = self._identify(value, send)
+            except CrossingError as error:
+                self._undo(send)
+                raise error.at(name) from None
+        replaced = {old for name, new in names.items() if (old := self._id_of(name)) and old != new}
+        self._bound.update((name, (variables[name], value)) for name, value in names.items())
+        return Binding(send, self._drop(replaced), names)
+
+    def _id_of(self, name: str) -> str | None:
+        bound = self._bound.get(name)
+        return None if bound is None else bound[1]
+
+    def _identify(self, value: Any, send: list[Outgoing]) -> str:
+        if type(value) is str:
+            return self._store("text", value, send)
+        if type(value) is bytes:
+            return self._store("bytes", value, send)
+        leaves: list[str] = []
+
+        def keep_apart(leaf: str | bytes) -> str | None:
+            if len(leaf) < _LEAF_SIZE:
+                return None
+            leaves.append(self._store("text" if isinstance(leaf, str) else "bytes", leaf, send))
+            return leaves[-1]
+
+        packed = pack(value, store=keep_apart)
+        return self._store("packed", packed, send, tuple(leaves))
+
+    def _store(self, kind: str, content: Any, send: list[Outgoing], leaves: tuple[str, ...] = ()) -> str:
+        same_size = self._by_key.setdefault((kind, len(content)), [])
+        for known in same_size:
+            if known.content is content or known.content == content:
+                return known.value
+        self._count += 1
+        known = _Known(f"v{self._count}", kind, content, leaves)
+        same_size.append(known)
+        self._known[known.value] = known
+        header = {"type": "value", "value": known.value, "kind": kind}
+        send.append(Outgoing(header, _Bytes(content) if kind == "bytes" else _Text(content)))
+        return known.value
+
+    def _undo(self, send: list[Outgoing]) -> None:
+        for outgoing in send:
+            self._remove(outgoing.header["value"])
+
+    def _drop(self, replaced: set[str]) -> list[str]:
+        """Forget values that no name and no container is bound to any more."""
+        if not replaced:
+            return []
+        live = {value for _, value in self._bound.values()}
+        live.update(leaf for value in tuple(live) for leaf in self._known[value].leaves)
+        candidates = replaced | {leaf for value in replaced for leaf in self._known[value].leaves}
+        gone = sorted(candidates - live)
+        for value in gone:
+            self._remove(value)
+        return gone
+
+    def _remove(self, value: str) -> None:
+        known = self._known.pop(value)
+        self._by_key[known.kind, len(known.content)].remove(known)

@@ -1,0 +1,51 @@
+"""What both forms share: the error, and the standard values that stand for others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["CrossingError", "simplified", "type_name"]
+
+
+class CrossingError(TypeError):
+    """A value that has no form in which it could cross; says which, and where in the whole it is."""
+
+    def __init__(self, reason: str, path: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.path = path
+
+    def at(self, step: str) -> CrossingError:
+        """The same error, seen from one level further out."""
+        return CrossingError(self.reason, step + self.path)
+
+    def __str__(self) -> str:
+        return f"{self.path.lstrip('.')}: {self.reason}" if self.path else self.reason
+
+
+def simplified(value: Any) -> Any:
+    """Return the simpler value that stands for ``value`` on the other side, or ``value`` itself.
+
+    Dataclasses and pydantic models become dicts, enums their value, paths text.
+    """
+    if isinstance(value, type):
+        return value
+    if hasattr(value, "__dataclass_fields__"):
+        return {name: getattr(value, name) for name in value.__dataclass_fields__}
+    if hasattr(value, "model_dump"):
+        return value.model_dump()
+    if hasattr(type(value), "__members__") and hasattr(value, "value"):
+        return value.value
+    if hasattr(value, "__fspath__"):
+        return value.__fspath__()
+    return value
+
+
+def type_name(value: Any) -> str:
+    """The name of a value's type as a reader of the code would write it."""
+    kind = type(value)
+    return (
+        kind.__qualname__
+        if kind.__module__ in ("builtins", "__main__")
+        else f"{kind.__module__}.{kind.__qualname__}"
+    )

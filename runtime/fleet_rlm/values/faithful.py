@@ -1,0 +1,228 @@
+"""The faithful form: JSON text from which an equal value of the same type is made on the other side."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode, b64encode
+from typing import Any, Callable, Dict, Optional
+
+from fleet_rlm.values.crossing import CrossingError, simplified, type_name
+from fleet_rlm.values.tables import MAKERS, pack_numpy, pack_pandas
+
+__all__ = ["pack", "unpack"]
+
+Store = Callable[[Any], Optional[str]]
+"""Given a str or bytes leaf, return the id under which it travels by itself, or None to keep it inline."""
+
+_INLINE_INT_BITS = 1024  # beyond, decimal text meets CPython's limit of 4,300 digits; hexadecimal has none
+_STANDARD_FAMILIES = ("datetime", "decimal", "fractions", "uuid")  # imported only if such a value is met
+_dumps = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
+_loads = json.JSONDecoder().decode
+
+
+def pack(value: Any, *, store: Optional[Store] = None, arrays_as_lists: bool = False) -> str:
+    """Return ``value`` as JSON text in the faithful form.
+
+    Args:
+        value: anything the table in ``docs/protocol.md`` names, nested as deep as Python recurses.
+        store: asked for every str and bytes; what it takes is packed as a reference.
+        arrays_as_lists: send numpy and pandas values as lists (the receiver need not have them).
+
+    Raises:
+        CrossingError: something in it has no form.
+    """
+    try:
+        return _dumps(_Packer(store, arrays_as_lists=arrays_as_lists).tree(value))
+    except RecursionError:
+        raise CrossingError("it contains itself, or is nested deeper than Python recurses") from None
+
+
+class _Packer:
+    """One traversal of one value."""
+
+    def __init__(self, store: Optional[Store], *, arrays_as_lists: bool) -> None:
+        self._store = store
+        self._arrays_as_lists = arrays_as_lists
+
+    def tree(self, value: Any) -> Any:
+        if value is None or value is True or value is False:
+            return value
+        make = _PACKERS.get(type(value))
+        if make is not None:
+            return make(self, value)
+        return self._other(value)
+
+    def text(self, value: str) -> Any:
+        if self._store is not None and (stored := self._store(value)) is not None:
+            return {"$": "ref", "v": stored}
+        if value.isascii():
+            return value
+        try:
+            value.encode("utf-8")
+        except UnicodeEncodeError:  # lone surrogates: JSON would merge two neighbours into one character
+            return {"$": "text", "v": b64encode(value.encode("utf-8", "surrogatepass")).decode("ascii")}
+        return value
+
+    def raw(self, value: Any) -> Any:
+        data = bytes(value)
+        if self._store is not None and (stored := self._store(data)) is not None:
+            return {"$": "ref", "v": stored}
+        return {"$": "bytes", "v": b64encode(data).decode("ascii")}
+
+    def number(self, value: int) -> Any:
+        return value if value.bit_length() <= _INLINE_INT_BITS else {"$": "int", "v": hex(value)}
+
+    def real(self, value: float) -> Any:
+        return value if value - value == 0 else {"$": "float", "v": repr(value)}
+
+    def sequence(self, value: Any) -> list[Any]:
+        packed = []
+        for index, item in enumerate(value):
+            try:
+                packed.append(self.tree(item))
+            except CrossingError as error:
+                raise error.at(f"[{index}]") from None
+        return packed
+
+    def mapping(self, value: Dict[Any, Any]) -> Any:
+        if "$" in value or any(type(key) is not str or not key.isascii() for key in value):
+            return {
+                "$": "dict",
+                "v": [[self.tree(key), self._item(key, item)] for key, item in value.items()],
+            }
+        return {key: self._item(key, item) for key, item in value.items()}
+
+    def _item(self, key: Any, item: Any) -> Any:
+        try:
+            return self.tree(item)
+        except CrossingError as error:
+            raise error.at(f"[{key!r}]") from None
+
+    def _other(self, value: Any) -> Any:
+        """Values recognised by what they are rather than by their exact type."""
+        family = type(value).__module__.partition(".")[0]
+        if family == "numpy":
+            return pack_numpy(self, value, as_list=self._arrays_as_lists)
+        if family == "pandas":
+            return pack_pandas(self, value, as_list=self._arrays_as_lists)
+        if family in _STANDARD_FAMILIES and type(value) not in _PACKERS:
+            _register_standard_types()
+            if type(value) in _PACKERS:
+                return self.tree(value)
+        if (simple := simplified(value)) is not value:
+            return self.tree(simple)
+        for base, packer in _PACKERS.items():
+            if isinstance(value, base):
+                return packer(self, base(value))
+        raise CrossingError(f"a value of type {type_name(value)} cannot cross into or out of the sandbox")
+
+
+def _tagged(kind: str, form: Callable[[Any], Any]) -> Callable[[_Packer, Any], Any]:
+    return lambda _packer, value: {"$": kind, "v": form(value)}
+
+
+def _collection(kind: str) -> Callable[[_Packer, Any], Any]:
+    return lambda packer, value: {"$": kind, "v": packer.sequence(value)}
+
+
+_PACKERS: Dict[type, Callable[[_Packer, Any], Any]] = {
+    str: _Packer.text,
+    int: _Packer.number,
+    float: _Packer.real,
+    list: _Packer.sequence,
+    dict: _Packer.mapping,
+    bytes: _Packer.raw,
+    bytearray: lambda packer, value: {"$": "bytearray", "v": packer.raw(value)},
+    tuple: _collection("tuple"),
+    set: _collection("set"),
+    frozenset: _collection("frozenset"),
+    complex: _tagged("complex", lambda value: [repr(value.real), repr(value.imag)]),
+    range: _tagged("range", lambda value: [value.start, value.stop, value.step]),
+}
+
+
+def _register_standard_types() -> None:
+    import datetime
+    import decimal
+    import fractions
+    import uuid
+
+    forms: Dict[type, tuple[str, Callable[[Any], Any]]] = {
+        datetime.date: ("date", lambda value: value.isoformat()),
+        datetime.time: ("time", lambda value: value.isoformat()),
+        datetime.datetime: ("datetime", lambda value: value.isoformat()),
+        datetime.timedelta: ("timedelta", lambda value: [value.days, value.seconds, value.microseconds]),
+        decimal.Decimal: ("decimal", str),
+        fractions.Fraction: ("fraction", str),
+        uuid.UUID: ("uuid", str),
+    }
+    for kind, (tag, form) in forms.items():
+        _PACKERS.setdefault(kind, _tagged(tag, form))
+    _UNPACKERS.update(
+        date=datetime.date.fromisoformat,
+        time=datetime.time.fromisoformat,
+        datetime=datetime.datetime.fromisoformat,
+        timedelta=lambda value: datetime.timedelta(*value),
+        decimal=decimal.Decimal,
+        fraction=fractions.Fraction,
+        uuid=uuid.UUID,
+    )
+
+
+def unpack(text: str, *, fetch: Optional[Callable[[str], Any]] = None) -> Any:
+    """Return the value that ``pack`` made ``text`` from.
+
+    Args:
+        text: what ``pack`` returned.
+        fetch: given a reference's id, returns the value stored under it.
+
+    Raises:
+        ValueError: the text is not a packed value.
+    """
+    return _Unpacker(fetch).value(_loads(text))
+
+
+class _Unpacker:
+    def __init__(self, fetch: Optional[Callable[[str], Any]]) -> None:
+        self._fetch = fetch
+
+    def value(self, tree: Any) -> Any:
+        kind = type(tree)
+        if kind is list:
+            return [self.value(item) for item in tree]
+        if kind is not dict:
+            return tree
+        if "$" not in tree:
+            return {key: self.value(item) for key, item in tree.items()}
+        return self._tagged(tree)
+
+    def _tagged(self, tree: Dict[str, Any]) -> Any:
+        tag, body = tree["$"], tree.get("v")
+        if tag == "ref":
+            if self._fetch is None:
+                raise ValueError("a reference where none is expected")
+            return self._fetch(str(body))
+        if tag == "dict":
+            return {self.value(key): self.value(item) for key, item in body or ()}
+        if tag in _COLLECTIONS:
+            return _COLLECTIONS[tag](self.value(item) for item in body or ())
+        if tag in MAKERS:
+            return MAKERS[tag]({key: self.value(item) for key, item in tree.items() if key != "$"})
+        if tag not in _UNPACKERS:
+            _register_standard_types()
+        if tag not in _UNPACKERS:
+            raise ValueError(f"an unknown kind of value: {tag!r}")
+        return _UNPACKERS[tag](self.value(body))
+
+
+_COLLECTIONS: Dict[str, Callable[[Any], Any]] = {"tuple": tuple, "set": set, "frozenset": frozenset}
+
+_UNPACKERS: Dict[str, Callable[[Any], Any]] = {
+    "text": lambda body: b64decode(body).decode("utf-8", "surrogatepass"),
+    "bytes": b64decode,
+    "bytearray": bytearray,
+    "int": lambda body: int(body, 16),
+    "float": float,
+    "complex": lambda body: complex(float(body[0]), float(body[1])),
+    "range": lambda body: range(*body),
+}

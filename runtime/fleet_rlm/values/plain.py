@@ -1,0 +1,118 @@
+"""The plain form, for answers: JSON's own types and nothing else."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from fleet_rlm.values.crossing import CrossingError, simplified, type_name
+
+__all__ = ["plain"]
+
+
+def plain(value: Any) -> Any:
+    """Return ``value`` in JSON's own types: the form in which answers leave the sandbox.
+
+    Tuples and sets become lists (sets sorted where that is possible), dates ISO 8601 text, time spans
+    seconds, ``Decimal``, ``Fraction``, ``UUID`` and paths text, enums their value, dataclasses dicts,
+    UTF-8 bytes text, numpy values numbers or nested lists, frames lists of row dicts, missing cells null.
+
+    Raises:
+        CrossingError: something in it has no such form.
+    """
+    try:
+        return _plain(value)
+    except RecursionError:
+        raise CrossingError("it contains itself, or is nested deeper than Python recurses") from None
+
+
+def _plain(value: Any) -> Any:
+    if value is None or (isinstance(value, (bool, float)) and type(value) in (bool, float)):
+        return value
+    if type(value) in (str, int):
+        return value
+    if isinstance(value, dict):
+        return {_plain_key(key): _plain_item(f"[{key!r}]", item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, range)):
+        return [_plain_item(f"[{index}]", item) for index, item in enumerate(value)]
+    if isinstance(value, (set, frozenset)):
+        return [_plain_item("{…}", item) for item in _in_order(value)]
+    if isinstance(value, (bytes, bytearray)):
+        return _plain_bytes(bytes(value))
+    return _plain_other(value)
+
+
+def _plain_other(value: Any) -> Any:
+    family, kind = type(value).__module__.partition(".")[0], type(value).__name__
+    if family in ("numpy", "pandas"):
+        return _plain_array(value, kind)
+    if family == "datetime" and hasattr(value, "isoformat"):
+        return value.isoformat()
+    if family == "datetime" and kind == "timedelta":
+        return value.total_seconds()
+    if kind in ("Decimal", "Fraction", "UUID") and family in ("decimal", "fractions", "uuid"):
+        return str(value)
+    if (simple := simplified(value)) is not value:
+        return _plain(simple)
+    for base in (str, int, float):
+        if isinstance(value, base):
+            return base(value)
+    raise CrossingError(f"a value of type {type_name(value)} has no JSON form; convert it first")
+
+
+def _plain_array(value: Any, kind: str) -> Any:
+    if kind in ("NAType", "NaTType"):
+        return None
+    if kind == "DataFrame":
+        return [
+            {_plain_key(k): _missing_as_none(v) for k, v in row.items()} for row in value.to_dict("records")
+        ]
+    if kind == "Series":
+        return [_missing_as_none(item) for item in value.tolist()]
+    if kind in ("Timestamp", "Timedelta"):
+        return value.isoformat() if kind == "Timestamp" else value.total_seconds()
+    if hasattr(value, "dtype") and value.dtype.kind in "Mm":
+        return value.astype(str).tolist() if getattr(value, "ndim", 0) else str(value)
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    raise CrossingError(f"a value of type {type_name(value)} has no JSON form; convert it first")
+
+
+def _missing_as_none(item: Any) -> Any:
+    return None if isinstance(item, float) and math.isnan(item) else _plain(item)
+
+
+def _plain_item(step: str, item: Any) -> Any:
+    try:
+        return _plain(item)
+    except CrossingError as error:
+        raise error.at(step) from None
+
+
+def _plain_key(key: Any) -> str:
+    if isinstance(key, str):
+        return str(key)
+    if key is None or isinstance(key, (bool, int, float)):
+        text: str = json.dumps(key) if not isinstance(key, float) or key - key == 0 else repr(key)
+        return text
+    simple = _plain(key)
+    if isinstance(simple, (str, int, float)):
+        return _plain_key(simple)
+    raise CrossingError(f"a dict key of type {type_name(key)} has no JSON form; use text keys")
+
+
+def _plain_bytes(value: bytes) -> str:
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        raise CrossingError(
+            "bytes that are not UTF-8 have no JSON form; decode or base64 them first"
+        ) from None
+
+
+def _in_order(values: Any) -> Any:
+    try:
+        return sorted(values)
+    except TypeError:
+        return list(values)
