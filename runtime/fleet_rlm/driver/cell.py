@@ -18,8 +18,8 @@ _SOURCES_KEPT = 200
 class Cell:
     """Code that runs in the session's namespace; its last expression is shown as a REPL shows it."""
 
-    def __init__(self, number: int, source: str) -> None:
-        self._name = f"<cell {number}>"
+    def __init__(self, step: int, source: str) -> None:
+        self._name = f"<step {step}>"
         self._source = source
 
     def compile(self) -> List[Any]:
@@ -63,7 +63,7 @@ def _format(error: BaseException) -> str:
     told = traceback.TracebackException(type(error), error, error.__traceback__)
     _trim(told, set())
     text = "".join(told.format()).rstrip("\n")
-    return re.sub(r'File "<cell (\d+)>", line', r"Cell \1, line", text)
+    return re.sub(r'File "<step (\d+)>", line', r"Step \1, line", text)
 
 
 def _trim(told: Any, seen: set[int]) -> None:
@@ -75,7 +75,7 @@ def _trim(told: Any, seen: set[int]) -> None:
     run: List[Any] = []
     kept: List[Any] = []
     for frame in [*frames, None]:
-        if frame is not None and not frame.filename.startswith("<cell "):
+        if frame is not None and not frame.filename.startswith("<step "):
             run.append(frame)
             continue
         kept += run if len(run) <= _LIBRARY_FRAMES else [run[0], *run[1 - _LIBRARY_FRAMES :]]

@@ -66,19 +66,19 @@ class Spool:
 
 
 class Archive:
-    """The outputs that were shown only in part, by the number of their cell."""
+    """The outputs that were shown only in part, by the number of their step."""
 
     def __init__(self, limit: int = ARCHIVE_BYTES) -> None:
         self._limit = limit
         self._spools: Dict[int, Spool] = {}
 
-    def keep(self, cell: int, spool: Spool) -> None:
+    def keep(self, step: int, spool: Spool) -> None:
         """Add one, and drop the oldest ones beyond the limit."""
-        self._spools[cell] = spool
+        self._spools[step] = spool
         while len(self._spools) > 1 and sum(spool.size for spool in self._spools.values()) > self._limit:
             del self._spools[next(iter(self._spools))]
 
-    def text(self, cell: int) -> Optional[str]:
-        """The output of a cell as far as it was kept, or None if it is not here."""
-        spool = self._spools.get(cell)
+    def text(self, step: int) -> Optional[str]:
+        """The output of a step as far as it was kept, or None if it is not here."""
+        spool = self._spools.get(step)
         return None if spool is None else spool.text()

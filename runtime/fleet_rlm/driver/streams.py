@@ -45,7 +45,7 @@ class Streams:
         self._in = open(os.devnull, encoding="utf-8")  # noqa: SIM115 - stdin for as long as the worker lives
 
     def _text(self, binary: Any) -> _CellStream:
-        stream = _CellStream(binary, encoding="utf-8", errors="backslashreplace", write_through=True)
+        stream = _CellStream(binary, encoding="utf-8", errors="backslashreplace", line_buffering=True)
         stream.owner = self
         return stream
 

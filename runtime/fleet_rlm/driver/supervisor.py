@@ -33,6 +33,7 @@ class _Cell:
 
     def __init__(self, header: Dict[str, Any]) -> None:
         self.number: int = header["id"]
+        self.step: int = header["step"]
         self.grace: float = header.get("grace", 2.0)
         self.shown: int = header.get("shown", 9_000)
         timeout = header.get("timeout")
@@ -180,7 +181,7 @@ class Supervisor:
         self._upstream.send(encode_frame(header, payload))
 
     def _say_output(self, header: Dict[str, Any]) -> None:
-        text = self._archive.text(header["cell"])
+        text = self._archive.text(header["step"])
         answer = {"type": "text", "id": header["id"], "ok": text is not None}
         self._say(answer, (text or "").encode("utf-8", "surrogatepass"))
 
@@ -242,7 +243,7 @@ class Supervisor:
         elif kind == "done":
             return self._finish(frame)
         elif kind == "output":
-            text = self._archive.text(int(header["cell"]))
+            text = self._archive.text(int(header["step"]))
             found = {"type": "text", "id": int(header["id"]), "ok": text is not None}
             self._forward(Frame(found, (text or "").encode("utf-8", "surrogatepass")))
         elif kind == "up" and not self._child.is_up:
@@ -295,7 +296,8 @@ class Supervisor:
         cell, header = self._cell, frame.header
         if cell is None or header["id"] != cell.number:
             return False
-        self._child.names.update(map(str, header.get("come", ())))
+        if cell.step:  # dspy's own preparations are made again, so nothing of them is ever lost
+            self._child.names.update(map(str, header.get("come", ())))
         self._child.names.difference_update(map(str, header.get("gone", ())))
         outcome = header["outcome"]
         if outcome not in ("ok", "submit", "error", "syntax"):
@@ -313,7 +315,7 @@ class Supervisor:
         self._drain()
         head, tail = cell.spool.excerpt(cell.shown)
         if tail:
-            self._archive.keep(cell.number, cell.spool)
+            self._archive.keep(cell.step, cell.spool)
             facts["cut"] = cell.spool.total - len(head) - len(tail)
             head = f"{head}\n{_notice(cell, facts['cut'])}\n{tail}"
         output = head.encode("utf-8", "replace")
@@ -418,7 +420,7 @@ class Supervisor:
 
 def _notice(cell: _Cell, cut: int) -> str:
     """What stands where output was cut, so that the reader knows how much and how to get it."""
-    whole = f"get_output({cell.number}) returns all"
+    whole = f"get_output({cell.step}) returns all"
     return f"[... {cut:,} of {cell.spool.total:,} characters cut here; {whole} ...]"
 
 

@@ -69,7 +69,7 @@ class Worker:
         self._shield.pending = False
         self._submitter.begin()
         self._streams.begin()
-        done, detail = self._outcome(number, frame)
+        done, detail = self._outcome(frame)
         self._namespace.end()
         if os.getpid() != self._pid:  # generated code forked, and this is the copy
             os._exit(0)
@@ -79,11 +79,11 @@ class Worker:
             done.update(come=come[:_NAMES_TOLD], gone=gone[:_NAMES_TOLD])
         self._channel.send({"type": "done", "id": number, **done}, detail.encode("utf-8", "surrogatepass"))
 
-    def _outcome(self, number: int, frame: Frame) -> tuple[Dict[str, Any], str]:
+    def _outcome(self, frame: Frame) -> tuple[Dict[str, Any], str]:
         """Run the cell; return the terminal frame's fields and its detail."""
         try:
             inputs = {name: self._values.get(value) for name, value in frame.header["bind"].items()}
-            codes = Cell(number, frame.payload.decode("utf-8", "surrogatepass")).compile()
+            codes = Cell(frame.header["step"], frame.payload.decode("utf-8", "surrogatepass")).compile()
         except MemoryError:
             return {
                 "outcome": "error",
@@ -149,14 +149,14 @@ class Worker:
         except TypeError:
             return RuntimeError(f"{name}: {args}")
 
-    def _get_output(self, cell: Any = "background") -> str:
-        """Return all that a cell printed if it was shown cut; "background": what leftover threads print."""
-        if cell == "background":
+    def _get_output(self, step: Any = "background") -> str:
+        """Return all that a step printed if it was shown cut; "background": what leftover threads print."""
+        if step == "background":
             return self._streams.background()
-        reply = self._channel.request({"type": "output", "cell": int(cell)})
+        reply = self._channel.request({"type": "output", "step": int(step)})
         if not reply.header["ok"]:
             raise LookupError(
-                f"the output of cell {cell} is not kept: it was shown whole, or has been dropped"
+                f"the output of step {step} is not kept: it was shown whole, or has been dropped"
             )
         return reply.payload.decode("utf-8", "replace")
 

@@ -52,7 +52,7 @@ class Outcome:
         kind: ``ok``; ``submit``: ``answer`` holds the values; ``error`` and ``syntax``: ``detail`` is the
             traceback; ``interrupted``: stopped, variables kept; ``lost``: the worker died and a fresh one
             is in its place.
-        number: the cell's number, from 1.
+        step: the step's number, from 1; 0 for a preparation.
         output: what was printed, as shown.
         detail: traceback, or what ended the worker.
         answer: the submitted fields.
@@ -64,7 +64,7 @@ class Outcome:
     """
 
     kind: Literal["ok", "submit", "error", "syntax", "interrupted", "lost"]
-    number: int
+    step: int
     output: str
     detail: str = ""
     answer: dict[str, Any] = field(default_factory=dict)
@@ -130,8 +130,13 @@ class DriverClient:
             self._send({"type": "configure", "tools": wanted[0], "fields": fields})
             self._configured = (wanted[0], None if fields is None else [dict(item) for item in fields])
 
-    def execute(self, code: str, variables: Mapping[str, Any]) -> Outcome:
+    def execute(self, code: str, variables: Mapping[str, Any], *, step: int) -> Outcome:
         """Run one cell and return how it ended.
+
+        Args:
+            code: Python source.
+            variables: what to bind first, by name.
+            step: the number under which the planner knows this cell; 0 for one that it does not see.
 
         Raises:
             CrossingError: a variable cannot cross; nothing was run.
@@ -146,13 +151,19 @@ class DriverClient:
             self._send({"type": "forget", "value": value})
         self._number += 1
         limits = self._limits
-        header = {"type": "execute", "id": self._number, "bind": binding.names, "shown": limits.output}
+        header = {
+            "type": "execute",
+            "id": self._number,
+            "step": step,
+            "bind": binding.names,
+            "shown": limits.output,
+        }
         if limits.timeout is not None:
             header.update(timeout=limits.timeout, grace=limits.grace)
         self._running, self._tool_raised = self._number, None
         try:
             self._send(header, code.encode("utf-8", "surrogatepass"))
-            return self._conclude(self._await_done())
+            return self._conclude(self._await_done(), step)
         finally:
             self._running = None
 
@@ -203,14 +214,14 @@ class DriverClient:
         except CrossingError as error:
             raise TypeError(f"tool {name} returned what cannot cross: {error}") from None
 
-    def _conclude(self, frame: Frame) -> Outcome:
+    def _conclude(self, frame: Frame, step: int) -> Outcome:
         header, split = frame.header, frame.header["output"]
         output = frame.payload[:split].decode("utf-8", "replace")
         detail = frame.payload[split:].decode("utf-8", "surrogatepass")
         submitted = header["outcome"] == "submit"
         return Outcome(
             kind=header["outcome"],
-            number=header["id"],
+            step=step,
             output=output,
             detail="" if submitted else detail,
             answer=unpack(detail) if submitted else {},
@@ -227,9 +238,9 @@ class DriverClient:
             with contextlib.suppress(SandboxError):
                 self._send({"type": "interrupt", "id": self._running})
 
-    def output(self, cell: int) -> str | None:
-        """Return all that a cell printed, if it was shown cut and is still kept. Not during an execute."""
-        self._send({"type": "output", "id": 0, "cell": cell})
+    def output(self, step: int) -> str | None:
+        """Return all that a step printed, if it was shown cut and is still kept. Not during an execute."""
+        self._send({"type": "output", "id": 0, "step": step})
         while (
             frame := self._next(time.monotonic() + _ANSWER_SECONDS, "the driver does not answer")
         ).type != "text":

@@ -1,0 +1,331 @@
+"""The ``dspy`` code interpreters: one implementation over any sandbox (promise P2).
+
+``LocalSandboxInterpreter`` is confined on this machine, ``ModalInterpreter`` runs on Modal, and
+``TrustedInterpreter`` is not confined at all. What they are *not*: a place for several executes at once.
+One interpreter is one session with one namespace; parallel runs take one each from a factory.
+"""
+
+from __future__ import annotations
+
+import inspect
+import keyword
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from dspy.primitives.code_interpreter import CodeExecutionError, CodeInterpreterError, FinalOutput
+from dspy.utils.callback import BaseCallback, with_callbacks
+from typing_extensions import Self
+
+from fleet_rlm.driver import helpers
+from fleet_rlm.errors import FleetError
+from fleet_rlm.host.client import DriverClient, Limits, Outcome
+from fleet_rlm.host.tools import call_tool
+from fleet_rlm.sandboxes.trusted import TrustedSandbox
+from fleet_rlm.values import CrossingError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    from fleet_rlm.sandboxes.base import Sandbox
+
+    Session = TypeVar("Session", bound="SandboxInterpreter")
+
+__all__ = ["InterpreterFactory", "SandboxInterpreter", "TrustedInterpreter"]
+
+_RESERVED = frozenset({"SUBMIT", "__builtins__"})
+_SETUP_PREFIXES = ("__dspy", "_raw_")  # variables of the cells in which dspy itself prepares a session
+_NAMES_TOLD = 20
+_LONG_DEFAULT = 24
+
+
+def instructions(description: str) -> str:
+    """Return what the planner is told of a sandbox: its limits, the session's rules and the helpers."""
+    rules = f"""\
+Code runs as CPython in a persistent session. {description}
+State persists between steps; inputs are set to their original values again at each step.
+Output is stdout, stderr and the value of the last expression. What is cut from a long output is marked, and
+`get_output(n)` returns all that step n printed.
+SUBMIT takes one value per output field, by position or by name; sets, dates, numpy and pandas values are
+converted to JSON.
+A step that runs too long is interrupted and its variables are kept.
+Helpers, already defined:"""
+    told = (
+        f"- `{helper_signature(helper)}`: {(helper.__doc__ or '').splitlines()[0]}"
+        for helper in helpers.HELPERS
+    )
+    return "\n".join([rules, *told])
+
+
+def helper_signature(helper: Callable[..., Any]) -> str:
+    """A helper's signature as a caller needs it: without types, long defaults left out."""
+    parameters = [
+        parameter.replace(
+            annotation=inspect.Parameter.empty,
+            default=... if len(repr(parameter.default)) > _LONG_DEFAULT else parameter.default,
+        )
+        for parameter in inspect.signature(helper).parameters.values()
+    ]
+    return helper.__name__ + str(inspect.Signature(parameters)).replace("Ellipsis", "…")
+
+
+class SandboxInterpreter:
+    """A ``dspy`` CodeInterpreter whose code runs in a sandbox.
+
+    Args:
+        tools: host functions that code calls by name; called on threads of their own, several at once.
+        output_fields: ``[{"name": …, "type": …?}, …]`` for SUBMIT; None for a single ``output``.
+        sandbox: where the driver runs.
+        execute_timeout: seconds one execute may take, host tools included; None: no limit. At the limit the
+            code is interrupted and its variables stay; if it does not stop within ``grace`` seconds its
+            process is replaced and its variables are gone, which the error says.
+        grace: seconds between interrupting and killing.
+        max_output_chars: characters of output shown before it is cut to a head and a tail. dspy cuts at
+            10,000 without saying how to get the rest, so the default stays below.
+        callbacks: dspy callbacks of this instance.
+    """
+
+    execution_instructions: ClassVar[str]
+
+    def __init__(
+        self,
+        tools: dict[str, Callable[..., Any]] | None = None,
+        output_fields: list[dict[str, Any]] | None = None,
+        *,
+        sandbox: Sandbox,
+        execute_timeout: float | None = None,
+        grace: float = 2.0,
+        max_output_chars: int = 9_000,
+        callbacks: list[BaseCallback] | None = None,
+    ) -> None:
+        if execute_timeout is not None and execute_timeout <= 0:
+            raise ValueError(f"execute_timeout must be positive or None, not {execute_timeout}")
+        _check_names(tools or {}, "tool")
+        self.tools: dict[str, Callable[..., Any]] = dict(tools or {})
+        self.output_fields = output_fields
+        self.callbacks = list(callbacks or [])
+        self.sandbox = sandbox
+        self._limits = Limits(timeout=execute_timeout, grace=grace, output=max_output_chars)
+        self._client: DriverClient | None = None
+        self._ended: str | None = None
+        self._starting = threading.Lock()
+        self._executing = threading.Lock()
+        self._setup: list[tuple[str, dict[str, Any]]] = []
+        self._inputs: set[str] = set()
+        self._steps = 0
+
+    @classmethod
+    def factory(cls, **config: Any) -> InterpreterFactory:
+        """Return a factory for ``dspy.RLM(interpreter_factory=…)``; takes this class's arguments."""
+        return InterpreterFactory(cls, config)
+
+    @with_callbacks
+    def start(self) -> None:
+        """Start the sandbox and wait until it is ready; nothing if it is already.
+
+        Raises:
+            CodeInterpreterError: it cannot be started, or the session has ended.
+        """
+        with self._starting:
+            if self._ended is not None:
+                raise CodeInterpreterError(f"this session has ended: {self._ended}")
+            if self._client is not None:
+                return
+            client = DriverClient(self.sandbox, self._limits, self.invoke_tool)
+            self._client = client
+            try:
+                client.start()
+            except FleetError as error:
+                raise self._end(error) from error
+
+    @with_callbacks
+    def execute(self, code: str, variables: dict[str, Any] | None = None) -> Any:
+        """Run ``code`` with ``variables`` bound, in the session's namespace.
+
+        Returns:
+            FinalOutput if the code called SUBMIT; else what it printed, or None if that is nothing.
+
+        Raises:
+            CodeExecutionError: the code failed, ran too long or took its process down; the session goes on.
+            SyntaxError: the code is not Python.
+            CodeInterpreterError: the call itself is wrong, or the sandbox is gone and the session with it.
+        """
+        if not self._executing.acquire(blocking=False):
+            raise CodeInterpreterError(
+                "this interpreter is already executing; use one interpreter per thread"
+            )
+        try:
+            variables = {} if variables is None else variables
+            self._check(code, variables)
+            self.start()
+            return self._result(self._step(code, variables))
+        finally:
+            self._executing.release()
+
+    def _step(self, code: str, variables: dict[str, Any]) -> Outcome:
+        """Run a cell, and remember what a fresh worker would need."""
+        if any(name.startswith(_SETUP_PREFIXES) for name in variables):
+            self._setup.append((code, dict(variables)))
+            return self._run(code, variables, step=0)
+        self._steps += 1
+        self._inputs.update(variables)
+        outcome = self._run(code, variables, step=self._steps)
+        if outcome.kind == "lost":
+            for setup in self._setup:
+                self._run(*setup, step=0)
+        return outcome
+
+    def _run(self, code: str, variables: dict[str, Any], *, step: int) -> Outcome:
+        client = self._client
+        if client is None:
+            raise CodeInterpreterError(f"this session has ended: {self._ended}")
+        try:
+            client.configure(list(self.tools), self.output_fields)
+            return client.execute(code, variables, step=step)
+        except CrossingError as error:
+            raise CodeInterpreterError(f"variable {error}") from error
+        except FleetError as error:
+            raise self._end(error) from error
+
+    def _result(self, outcome: Outcome) -> Any:
+        """Dspy's answer for an outcome, or its exception."""
+        if outcome.kind == "submit":
+            return FinalOutput(outcome.answer)
+        if outcome.kind == "ok":
+            return outcome.output.rstrip("\n") or None
+        if outcome.kind == "syntax":
+            raise SyntaxError(outcome.detail)
+        parts = [outcome.output.rstrip("\n"), self._explanation(outcome)]
+        raise CodeExecutionError("\n".join(part for part in parts if part))
+
+    def _explanation(self, outcome: Outcome) -> str:
+        """What went wrong in a cell, and what state it left."""
+        if outcome.kind == "error":
+            return outcome.detail
+        spent = (
+            f"after {self._limits.timeout:g} s "
+            if self._limits.timeout and outcome.reason != "request"
+            else ""
+        )
+        if outcome.kind == "interrupted":
+            return f"{outcome.detail}\nThe step was interrupted {spent}and its variables are kept."
+        gone = ", ".join(outcome.lost[:_NAMES_TOLD]) + (", …" if len(outcome.lost) > _NAMES_TOLD else "")
+        inputs = ", ".join(sorted(self._inputs))
+        return (
+            f"The Python process of this step ended ({_cause(outcome.detail, spent)}); a fresh one took over. "
+            f"Gone are all imports, functions and variables{f' ({gone})' if gone else ''}. "
+            f"{f'The inputs ({inputs}), the' if inputs else 'The'} tools and the helpers are at hand again."
+        )
+
+    @with_callbacks
+    def invoke_tool(self, tool_name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Call one registered host tool, as generated code asked for it.
+
+        Raises:
+            CodeInterpreterError: no tool of that name is registered now.
+        """
+        tool = self.tools.get(tool_name)
+        if tool is None:
+            raise CodeInterpreterError(f"unknown tool {tool_name!r}")
+        return call_tool(tool, args, kwargs)
+
+    def output(self, step: int) -> str | None:
+        """Return all that a step printed if it was shown cut and is still kept, else None."""
+        return None if self._client is None else self._client.output(step)
+
+    def interrupt(self) -> None:
+        """Stop the running execute, from another thread; its variables are kept."""
+        if self._client is not None:
+            self._client.interrupt()
+
+    @with_callbacks
+    def shutdown(self) -> None:
+        """End the session and every process of it. Idempotent."""
+        if self._ended is None:
+            self._ended = "it was shut down"
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    def _end(self, error: FleetError) -> CodeInterpreterError:
+        """Make ``error`` the end of the session: nothing restarts it silently."""
+        self._ended = str(error)
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
+        return CodeInterpreterError(str(error))
+
+    def _check(self, code: str, variables: dict[str, Any]) -> None:
+        if not isinstance(code, str):
+            raise CodeInterpreterError(f"code must be a str, not {type(code).__name__}")
+        if not isinstance(variables, dict):
+            raise CodeInterpreterError(f"variables must be a dict, not {type(variables).__name__}")
+        _check_names(self.tools, "tool")
+        _check_names(variables, "variable")
+        if both := sorted(variables.keys() & self.tools.keys()):
+            raise CodeInterpreterError(f"{', '.join(both)}: both a variable and a tool; rename one")
+
+    def __enter__(self) -> Self:
+        """Start, for ``with``."""
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Shut down."""
+        self.shutdown()
+
+    def __call__(self, code: str, variables: dict[str, Any] | None = None) -> Any:
+        """Same as ``execute``."""
+        return self.execute(code, variables)
+
+
+@dataclass(frozen=True)
+class InterpreterFactory:
+    """Creates interpreters of one kind and configuration; safe to call from several threads."""
+
+    kind: type[SandboxInterpreter]
+    config: dict[str, Any]
+
+    @property
+    def execution_instructions(self) -> str:
+        """What dspy tells the planner about the interpreters made here."""
+        return self.kind.execution_instructions
+
+    def __call__(self) -> SandboxInterpreter:
+        """Make a new one; nothing is started."""
+        return self.kind(**self.config)
+
+
+class TrustedInterpreter(SandboxInterpreter):
+    """Runs generated code **without any confinement**, with your own files, network and processes."""
+
+    execution_instructions = instructions(TrustedSandbox.description)
+
+    def __init__(self, *args: Any, volume: str | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, sandbox=TrustedSandbox(volume=volume), **kwargs)
+
+
+def _check_names(names: Any, what: str) -> None:
+    """Refuse names that code could not use.
+
+    Raises:
+        CodeInterpreterError: names the first that is wrong.
+    """
+    for name in names:
+        usable = isinstance(name, str) and name.isidentifier() and not keyword.iskeyword(name)
+        if not usable or name in _RESERVED:
+            raise CodeInterpreterError(
+                f"{name!r} cannot be a {what} name: it must be an identifier of your own"
+            )
+
+
+def _cause(detail: str, spent: str) -> str:
+    """A person's words for what ended a worker."""
+    if detail in ("timeout", "request"):
+        return f"it did not stop when interrupted {spent}".rstrip()
+    return {
+        "signal SIGKILL": "it was killed, most likely for using too much memory",
+        "signal SIGSEGV": "a crash in native code: SIGSEGV",
+        "signal SIGSYS": "a system call that the sandbox forbids",
+    }.get(detail, detail)
