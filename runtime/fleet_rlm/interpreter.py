@@ -19,7 +19,8 @@ from typing_extensions import Self
 
 from fleet_rlm.driver import helpers
 from fleet_rlm.errors import FleetError
-from fleet_rlm.host.client import DriverClient, Limits, Outcome
+from fleet_rlm.host.client import DriverClient
+from fleet_rlm.host.outcome import Limits, Outcome
 from fleet_rlm.host.tools import call_tool
 from fleet_rlm.sandboxes.trusted import TrustedSandbox
 from fleet_rlm.values import CrossingError
@@ -158,7 +159,8 @@ class SandboxInterpreter:
         try:
             variables = {} if variables is None else variables
             self._check(code, variables)
-            self.start()
+            if self._client is None:
+                self.start()
             return self._result(self._step(code, variables))
         finally:
             self._executing.release()
@@ -213,7 +215,7 @@ class SandboxInterpreter:
         gone = ", ".join(outcome.lost[:_NAMES_TOLD]) + (", …" if len(outcome.lost) > _NAMES_TOLD else "")
         inputs = ", ".join(sorted(self._inputs))
         return (
-            f"The Python process of this step ended ({_cause(outcome.detail, spent)}); a fresh one took over. "
+            f"This step's Python process ended ({_cause(outcome.detail, spent)}); a fresh one took over. "
             f"Gone are all imports, functions and variables{f' ({gone})' if gone else ''}. "
             f"{f'The inputs ({inputs}), the' if inputs else 'The'} tools and the helpers are at hand again."
         )

@@ -9,9 +9,18 @@ This module is shipped into sandboxes: standard library only, Python 3.9 and new
 from __future__ import annotations
 
 import json
-from typing import Any, Iterator, NamedTuple, Optional
+from typing import Any, Dict, List, NamedTuple, Tuple
 
-__all__ = ["MAX_HEADER", "MAX_PAYLOAD", "PROTOCOL", "Frame", "FrameError", "FrameReader", "encode_frame"]
+__all__ = [
+    "MAX_GUEST_PAYLOAD",
+    "MAX_HEADER",
+    "MAX_PAYLOAD",
+    "PROTOCOL",
+    "Frame",
+    "FrameError",
+    "FrameReader",
+    "encode_frame",
+]
 
 PROTOCOL = 1
 """Number of the protocol; both sides must state the same one in the handshake."""
@@ -22,8 +31,12 @@ MAX_HEADER = 1 << 20
 MAX_PAYLOAD = 1 << 40
 """Largest stated payload, in bytes: a bound against nonsense, not a limit on documents."""
 
+MAX_GUEST_PAYLOAD = 256 << 20
+"""Largest payload of a frame that generated code causes: a tool call's arguments or an answer. Whoever reads
+such frames holds them in memory, and code that forges them must not decide how much."""
+
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
-_decode = json.JSONDecoder().decode
+_decode = json.JSONDecoder().raw_decode
 
 
 class FrameError(ValueError):
@@ -31,19 +44,25 @@ class FrameError(ValueError):
 
 
 class Frame(NamedTuple):
-    """One received frame."""
+    """One received frame; ``data`` is all of it, so that it can be passed on as it came."""
 
-    header: dict[str, Any]
-    payload: bytes
+    header: Dict[str, Any]
+    data: bytes
+    start: int
+
+    @classmethod
+    def of(cls, header: Dict[str, Any], payload: bytes = b"") -> Frame:
+        """Make a frame to be sent or kept."""
+        data = encode_frame(header, payload)
+        return cls(header, data, len(data) - len(payload))
 
     @property
-    def type(self) -> str:
-        """The header's ``type``, always a string."""
-        kind: str = self.header["type"]
-        return kind
+    def payload(self) -> bytes:
+        """The raw bytes after the header line."""
+        return self.data[self.start :]
 
 
-def encode_frame(header: dict[str, Any], payload: bytes = b"") -> bytes:
+def encode_frame(header: Dict[str, Any], payload: bytes = b"") -> bytes:
     """Return the bytes of one frame; states the payload's length if there is one."""
     if payload:
         header = {**header, "bytes": len(payload)}
@@ -53,55 +72,59 @@ def encode_frame(header: dict[str, Any], payload: bytes = b"") -> bytes:
 class FrameReader:
     """Turns a byte stream into frames; keeps what is incomplete for later.
 
-    Interruptible at any point: ``feed`` and ``next`` change state only by single assignments.
+    Args:
+        limit: largest payload accepted, in bytes.
     """
 
-    def __init__(self) -> None:
-        self._parts: list[bytes] = []
+    def __init__(self, limit: int = MAX_PAYLOAD) -> None:
+        self._limit = limit
+        self._parts: List[bytes] = []
         self._buffered = 0
         self._needed = 0
 
-    def feed(self, data: bytes) -> None:
-        """Append received bytes."""
-        self._parts.append(data)
-        self._buffered += len(data)
-
-    def next(self) -> Optional[Frame]:
-        """Return the next whole frame, or None until more bytes are fed.
+    def feed(self, data: bytes) -> List[Frame]:
+        """Append received bytes; return the frames that are whole now.
 
         Raises:
             FrameError: the bytes are not a frame.
         """
-        if not self._buffered or self._buffered < self._needed:
-            return None
-        data = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
-        end = data.find(b"\n", 0, MAX_HEADER + 1)
-        if end < 0:
-            self._parts = [data]
-            if len(data) > MAX_HEADER:
-                raise FrameError("a header line is longer than the protocol allows")
-            return None
-        header, size = _parse_header(data[:end])
-        total = end + 1 + size
-        if len(data) < total:
-            self._parts, self._needed = [data], total
-            return None
-        rest = data[total:]
-        self._parts, self._buffered, self._needed = ([rest] if rest else []), len(rest), 0
-        return Frame(header, data[end + 1 : total])
+        if self._parts:
+            self._parts.append(data)
+            self._buffered += len(data)
+            if self._buffered < self._needed:
+                return []
+            data = b"".join(self._parts)
+        frames, begin = [], 0
+        while begin < len(data):
+            line_end = data.find(b"\n", begin, begin + MAX_HEADER)
+            if line_end < 0:
+                if len(data) - begin >= MAX_HEADER:
+                    raise FrameError("a header line is longer than the protocol allows")
+                break
+            header, size = _parse_header(data[begin:line_end])
+            if size > self._limit:
+                raise FrameError(f"a payload of {size:,} bytes is larger than the {self._limit:,} allowed")
+            end = line_end + 1 + size
+            if len(data) < end:
+                self._needed = end - begin
+                break
+            whole = begin == 0 and end == len(data)
+            frames.append(Frame(header, data if whole else data[begin:end], line_end + 1 - begin))
+            begin = end
+        rest = data[begin:] if begin else data
+        self._parts = [rest] if begin < len(data) else []
+        self._buffered = len(rest) if self._parts else 0
+        if not self._parts:
+            self._needed = 0
+        return frames
 
-    def __iter__(self) -> Iterator[Frame]:
-        """Yield every whole frame that has been fed."""
-        while (frame := self.next()) is not None:
-            yield frame
 
-
-def _parse_header(line: bytes) -> tuple[dict[str, Any], int]:
+def _parse_header(line: bytes) -> Tuple[Dict[str, Any], int]:
     try:
-        header = _decode(line.decode("utf-8"))
+        header, end = _decode(text := line.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise FrameError(f"a header is not JSON: {line[:80]!r}") from error
-    if type(header) is not dict or type(header.get("type")) is not str:
+    if end != len(text) or type(header) is not dict or type(header.get("type")) is not str:
         raise FrameError(f"a header has no type: {line[:80]!r}")
     size = header.get("bytes", 0)
     if type(size) is not int or not 0 <= size <= MAX_PAYLOAD:

@@ -16,6 +16,7 @@ SHIPPED = (
     "driver/__main__.py",
     "driver/cell.py",
     "driver/channel.py",
+    "driver/child.py",
     "driver/helpers.py",
     "driver/namespace.py",
     "driver/spool.py",

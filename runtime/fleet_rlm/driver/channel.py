@@ -177,12 +177,11 @@ class Channel:
         for level, kind, body in ancillary:
             if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
                 self.descriptors += struct.unpack(f"{len(body) // 4}i", body[: len(body) // 4 * 4])
-        self._frames.feed(data)
-        return list(self._frames)
+        return self._frames.feed(data)
 
     def _dispatch(self, frames: List[Frame]) -> None:
         for frame in frames:
-            if frame.type not in _REPLIES:
+            if frame.header["type"] not in _REPLIES:
                 self.commands.append(frame)
                 continue
             waiter = self._waiters.get(frame.header.get("id", 0))

@@ -8,10 +8,12 @@ import os
 import sys
 import types
 import zlib
-from typing import Any, Callable, Dict, List, NoReturn, Set
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, NoReturn, Set
 
-from fleet_rlm.protocol import Frame
 from fleet_rlm.values import unpack
+
+if TYPE_CHECKING:
+    from fleet_rlm.protocol import Frame
 
 __all__ = ["Namespace", "Values"]
 
@@ -43,28 +45,23 @@ class Values:
             return self._decoded[value]
         frame = self._frames[value]
         if frame.header["kind"] == "packed":
-            return unpack(_bytes_of(frame).decode("utf-8"), fetch=self.get)
-        self._decoded[value] = _leaf(frame)
+            return unpack(str(_content(frame), "utf-8"), fetch=self.get)
+        content = _content(frame)
+        text = frame.header["kind"] == "text"
+        self._decoded[value] = str(content, "utf-8", "surrogatepass") if text else bytes(content)
         return self._decoded[value]
 
 
-def _bytes_of(frame: Frame) -> bytes:
-    leaf = _leaf(Frame({**frame.header, "kind": "bytes"}, frame.payload))
-    return bytes(leaf)
-
-
-def _leaf(frame: Frame) -> Any:
-    """Text or bytes, read from where the frame says they are."""
-    header, text = frame.header, frame.header["kind"] == "text"
-    if header.get("via", "inline") == "inline" and header.get("codec", "raw") == "raw":
-        return frame.payload.decode("utf-8", "surrogatepass") if text else frame.payload
+def _content(frame: Frame) -> Any:
+    """The value's bytes, from where the frame says they are; mapped rather than read where possible."""
+    header = frame.header
     if header.get("codec", "raw") == "zlib":
-        data = _inflate(frame)
-        return data.decode("utf-8", "surrogatepass") if text else bytes(data)
+        return _inflate(frame)
+    if header.get("via", "inline") == "inline":
+        return frame.payload
     descriptor = header["fd"] if header["via"] == "fd" else os.open(header["path"], os.O_RDONLY)
     try:
-        with mmap.mmap(descriptor, 0, prot=mmap.PROT_READ) as mapped, memoryview(mapped) as view:
-            return str(view, "utf-8", "surrogatepass") if text else bytes(view)
+        return memoryview(mmap.mmap(descriptor, 0, prot=mmap.PROT_READ))
     finally:
         if header["via"] == "file":
             os.close(descriptor)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, List, NoReturn, Optional
 
-from fleet_rlm.values import CrossingError, plain
+from fleet_rlm.protocol import MAX_GUEST_PAYLOAD
+from fleet_rlm.values import CrossingError, pack, plain
 
 __all__ = ["Submission", "Submitter"]
 
@@ -16,11 +17,11 @@ class Submission(BaseException):
 
 
 class Submitter:
-    """The ``SUBMIT`` of one worker; remembers the answer of the running cell."""
+    """The ``SUBMIT`` of one worker; keeps the running cell's answer packed, so that it cannot change."""
 
     def __init__(self) -> None:
         self._fields: Optional[List[Field]] = None
-        self.answer: Optional[Dict[str, Any]] = None
+        self.answer: Optional[str] = None
 
     def configure(self, fields: Optional[List[Field]]) -> None:
         """Set the signature's output fields: ``[{"name": …, "type": …?}, …]``, or None for one ``output``."""
@@ -38,10 +39,13 @@ class Submitter:
         """
         if self.answer is None:
             fields = self._fields if self._fields is not None else [{"name": "output"}]
-            self.answer = {
-                field["name"]: _crossed(field, value, fields)
-                for field, value in _matched(fields, values, named)
-            }
+            pairs = _matched(fields, values, named)
+            packed = pack({field["name"]: _crossed(field, value, fields) for field, value in pairs})
+            if len(packed) > MAX_GUEST_PAYLOAD:
+                raise TypeError(
+                    f"an answer has at most {MAX_GUEST_PAYLOAD:,} bytes, this one has {len(packed):,}"
+                )
+            self.answer = packed
         raise Submission
 
 

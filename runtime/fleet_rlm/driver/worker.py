@@ -14,6 +14,7 @@ from fleet_rlm.driver.channel import Channel, Shield
 from fleet_rlm.driver.namespace import Namespace, Values
 from fleet_rlm.driver.streams import Streams
 from fleet_rlm.driver.submit import Submission, Submitter
+from fleet_rlm.protocol import MAX_GUEST_PAYLOAD
 from fleet_rlm.values import CrossingError, pack, unpack
 
 if TYPE_CHECKING:
@@ -52,16 +53,17 @@ class Worker:
             self._serve(self._channel.next_command())
 
     def _serve(self, frame: Frame) -> None:
-        if frame.type == "execute":
+        kind = frame.header["type"]
+        if kind == "execute":
             self._execute(frame)
-        elif frame.type == "value":
+        elif kind == "value":
             if frame.header.get("via") == "fd" and "fd" not in frame.header:
                 frame.header["fd"] = self._channel.descriptors.pop(0)
             self._values.add(frame)
-        elif frame.type == "configure":
+        elif kind == "configure":
             self._submitter.configure(frame.header["fields"])
             self._namespace.set_tools({name: self._tool(name) for name in frame.header["tools"]})
-        elif frame.type == "forget":
+        elif kind == "forget":
             self._values.forget(frame.header["value"])
 
     def _execute(self, frame: Frame) -> None:
@@ -70,7 +72,6 @@ class Worker:
         self._submitter.begin()
         self._streams.begin()
         done, detail = self._outcome(frame)
-        self._namespace.end()
         if os.getpid() != self._pid:  # generated code forked, and this is the copy
             os._exit(0)
         self._streams.end()
@@ -99,7 +100,7 @@ class Worker:
         raised = self._run(codes)
         self._namespace.end()
         if self._submitter.answer is not None:
-            return {"outcome": "submit"}, pack(self._submitter.answer)
+            return {"outcome": "submit"}, self._submitter.answer
         if raised is None:
             return {"outcome": "ok"}, ""
         return {"outcome": "error", "error": type(raised).__name__}, describe_error(raised)
@@ -129,6 +130,8 @@ class Worker:
                 packed = pack([list(args), kwargs], arrays_as_lists=True)
             except CrossingError as error:
                 raise TypeError(f"{name}() was not called: argument {error}") from None
+            if len(packed) > MAX_GUEST_PAYLOAD:
+                raise ValueError(f"{name}() was not called: {_too_large(len(packed))}")
             reply = self._channel.request({"type": "call", "name": name}, packed.encode("ascii"))
             value = unpack(reply.payload.decode("ascii"))
             if reply.header["ok"]:
@@ -159,6 +162,10 @@ class Worker:
                 f"the output of step {step} is not kept: it was shown whole, or has been dropped"
             )
         return reply.payload.decode("utf-8", "replace")
+
+
+def _too_large(size: int) -> str:
+    return f"{size:,} bytes would have to leave the sandbox, and {MAX_GUEST_PAYLOAD:,} is the most"
 
 
 def _display(value: object) -> None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
-import threading
 import time
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from collections import deque
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from fleet_rlm.errors import ConfinementError, SandboxError
+from fleet_rlm.host.outcome import Limits, Outcome
 from fleet_rlm.host.tools import ToolThreads, call_tool
 from fleet_rlm.host.variables import VariableTable
-from fleet_rlm.protocol import PROTOCOL, Frame, FrameError, FrameReader, encode_frame
+from fleet_rlm.protocol import MAX_GUEST_PAYLOAD, PROTOCOL, Frame, FrameError, FrameReader, encode_frame
 from fleet_rlm.values import CrossingError, pack, unpack
 
 if TYPE_CHECKING:
@@ -20,84 +21,34 @@ if TYPE_CHECKING:
 
     from fleet_rlm.sandboxes.base import Connection, Sandbox
 
-__all__ = ["DriverClient", "Limits", "Outcome"]
+__all__ = ["DriverClient"]
 
-Invoke = "Callable[[str, list[Any], dict[str, Any]], Any]"
 _ANSWER_SECONDS = 10.0  # beyond a cell's own timeout and grace, in which the driver itself must have answered
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Bounds on one execute.
-
-    Attributes:
-        timeout: seconds a cell may take, host tools included; None for no limit.
-        grace: seconds between the interrupt and the kill.
-        output: characters of output shown before it is cut to a head and a tail. dspy cuts at 10,000
-            without saying how to get the rest, so this stays below.
-        start: seconds a driver may take to say ``ready``.
-    """
-
-    timeout: float | None = None
-    grace: float = 2.0
-    output: int = 9_000
-    start: float = 60.0
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How one execute ended.
-
-    Attributes:
-        kind: ``ok``; ``submit``: ``answer`` holds the values; ``error`` and ``syntax``: ``detail`` is the
-            traceback; ``interrupted``: stopped, variables kept; ``lost``: the worker died and a fresh one
-            is in its place.
-        step: the step's number, from 1; 0 for a preparation.
-        output: what was printed, as shown.
-        detail: traceback, or what ended the worker.
-        answer: the submitted fields.
-        cut: characters of output that were not shown.
-        error: class name of the exception.
-        line: line of a syntax error.
-        reason: why it was interrupted: ``timeout`` or ``request``.
-        lost: names of variables that are gone.
-    """
-
-    kind: Literal["ok", "submit", "error", "syntax", "interrupted", "lost"]
-    step: int
-    output: str
-    detail: str = ""
-    answer: dict[str, Any] = field(default_factory=dict)
-    cut: int = 0
-    error: str = ""
-    line: int | None = None
-    reason: str = ""
-    lost: tuple[str, ...] = ()
+_LATE = "the driver does not answer"
 
 
 class DriverClient:
-    """One driver from its start to its end. One execute at a time; ``interrupt`` from any thread."""
+    """One driver from its start to its end. One execute at a time; ``interrupt`` from any thread.
+
+    Args:
+        sandbox: where the driver runs.
+        limits: bounds on each execute.
+        invoke: called as ``invoke(name, args, kwargs)`` for each tool call, on a thread of its own.
+    """
 
     def __init__(self, sandbox: Sandbox, limits: Limits, invoke: Callable[..., Any] = call_tool) -> None:
-        """Prepare a client; nothing is started.
-
-        Args:
-            sandbox: where the driver runs.
-            limits: bounds on each execute.
-            invoke: called as ``invoke(name, args, kwargs)`` for each tool call, on a thread of its own.
-        """
         self._sandbox = sandbox
         self._limits = limits
         self._invoke = invoke
         self._connection: Connection | None = None
-        self._frames = FrameReader()
+        self._frames = FrameReader(MAX_GUEST_PAYLOAD + limits.output * 8)
+        self._received: deque[Frame] = deque()
         self._variables = VariableTable()
         self._threads = ToolThreads()
-        self._configured: tuple[Any, ...] | None = None
+        self._configured: tuple[list[str], list[dict[str, Any]] | None] | None = None
         self._number = 0
         self._running: int | None = None
         self._tool_raised: BaseException | None = None
-        self._receiving = threading.Lock()
         self.ready: dict[str, Any] = {}
 
     def start(self) -> None:
@@ -108,27 +59,25 @@ class DriverClient:
         """
         self._connection = self._sandbox.open()
         frame = self._next(time.monotonic() + self._limits.start, "the driver did not start")
-        if frame.type != "ready":
-            raise SandboxError(f"the driver did not start: {frame.payload.decode(errors='replace')}")
+        if frame.header["type"] != "ready":
+            raise SandboxError(f"the driver did not start: {_text(frame.payload)}")
         if frame.header["protocol"] != PROTOCOL:
-            theirs = frame.header["protocol"]
-            raise SandboxError(
-                f"the driver speaks protocol {theirs}, this is {PROTOCOL}.", remedy="Reinstall fleet-rlm."
-            )
+            spoken = f"the driver speaks protocol {frame.header['protocol']}, not {PROTOCOL}."
+            raise SandboxError(spoken, remedy="Reinstall fleet-rlm.")
         broken = sorted(name for name, result in frame.header.get("probe", {}).items() if result == "open")
         if broken:
             raise ConfinementError(
-                f"the confinement does not hold on this machine: {', '.join(broken)}; nothing was run.",
+                f"the confinement does not hold on this machine ({', '.join(broken)}); nothing was run.",
                 remedy="See `fleet-rlm doctor`; use --sandbox modal, or install bubblewrap.",
             )
         self.ready = frame.header
 
     def configure(self, tools: list[str], fields: list[dict[str, Any]] | None) -> None:
         """Tell the driver which tools and output fields there are, if that has changed."""
-        wanted = (sorted(tools), fields)
+        wanted = (tools, fields)
         if wanted != self._configured:
-            self._send({"type": "configure", "tools": wanted[0], "fields": fields})
-            self._configured = (wanted[0], None if fields is None else [dict(item) for item in fields])
+            self._send({"type": "configure", "tools": tools, "fields": fields})
+            self._configured = (list(tools), None if fields is None else [dict(field) for field in fields])
 
     def execute(self, code: str, variables: Mapping[str, Any], *, step: int) -> Outcome:
         """Run one cell and return how it ended.
@@ -143,10 +92,9 @@ class DriverClient:
             SandboxError: the driver is gone, and its session with it.
             KeyboardInterrupt: the caller was interrupted; the cell has been too, and the session goes on.
         """
-        binding = self._variables.bind(dict(variables))
-        connection = self._live()
+        binding = self._variables.bind(variables)
         for outgoing in binding.send:
-            connection.send_value(outgoing.header, outgoing.content)
+            self._live().send_value(outgoing.header, outgoing.content)
         for value in binding.forget:
             self._send({"type": "forget", "value": value})
         self._number += 1
@@ -157,17 +105,18 @@ class DriverClient:
             "step": step,
             "bind": binding.names,
             "shown": limits.output,
+            "grace": limits.grace,
         }
         if limits.timeout is not None:
-            header.update(timeout=limits.timeout, grace=limits.grace)
+            header["timeout"] = limits.timeout
         self._running, self._tool_raised = self._number, None
         try:
             self._send(header, code.encode("utf-8", "surrogatepass"))
-            return self._conclude(self._await_done(), step)
+            return Outcome.of(self._until_done(), step)
         finally:
             self._running = None
 
-    def _await_done(self) -> Frame:
+    def _until_done(self) -> Frame:
         try:
             return self._pump(self._limits.timeout)
         except KeyboardInterrupt:
@@ -180,13 +129,15 @@ class DriverClient:
         patience = None if seconds is None else seconds + self._limits.grace + _ANSWER_SECONDS
         deadline = None if patience is None else time.monotonic() + patience
         context = contextvars.copy_context()
-        while (frame := self._next(deadline, "the driver does not answer")).header.get(
-            "id"
-        ) != self._running or (frame.type != "done"):
-            if frame.type == "call":
-                self._threads.submit(lambda call=frame: self._answer(call), context)  # type: ignore[misc]
-            elif frame.type == "fault":
-                raise SandboxError(f"the driver gave up: {frame.payload.decode(errors='replace')}")
+        while True:
+            frame = self._next(deadline, _LATE)
+            kind = frame.header["type"]
+            if kind == "done" and frame.header["id"] == self._running:
+                break
+            if kind == "call":
+                self._threads.submit(partial(self._answer, frame), context)
+            elif kind == "fault":
+                raise SandboxError(f"the driver gave up: {_text(frame.payload)}")
         if self._tool_raised is not None:
             raise self._tool_raised
         return frame
@@ -196,7 +147,7 @@ class DriverClient:
         header = {"type": "result", "id": call.header["id"], "worker": call.header["worker"], "ok": True}
         try:
             args, kwargs = unpack(call.payload.decode("ascii"))
-            packed = self._packed_result(call.header["name"], self._invoke(call.header["name"], args, kwargs))
+            packed = _packed_result(call.header["name"], self._invoke(call.header["name"], args, kwargs))
         except Exception as error:  # noqa: BLE001 - it is raised again, in the code that called
             header.update(ok=False, error=type(error).__name__)
             packed = _packed_args(error)
@@ -207,31 +158,6 @@ class DriverClient:
         with contextlib.suppress(SandboxError):  # if the driver is gone, execute says so
             self._send(header, packed.encode("ascii"))
 
-    @staticmethod
-    def _packed_result(name: str, result: Any) -> str:
-        try:
-            return pack(result)
-        except CrossingError as error:
-            raise TypeError(f"tool {name} returned what cannot cross: {error}") from None
-
-    def _conclude(self, frame: Frame, step: int) -> Outcome:
-        header, split = frame.header, frame.header["output"]
-        output = frame.payload[:split].decode("utf-8", "replace")
-        detail = frame.payload[split:].decode("utf-8", "surrogatepass")
-        submitted = header["outcome"] == "submit"
-        return Outcome(
-            kind=header["outcome"],
-            step=step,
-            output=output,
-            detail="" if submitted else detail,
-            answer=unpack(detail) if submitted else {},
-            cut=header.get("cut", 0),
-            error=header.get("error", ""),
-            line=header.get("line"),
-            reason=header.get("reason", ""),
-            lost=tuple(header.get("lost", ())),
-        )
-
     def interrupt(self) -> None:
         """Stop the running cell, if any; its execute ends as ``interrupted``."""
         if self._running is not None:
@@ -239,13 +165,16 @@ class DriverClient:
                 self._send({"type": "interrupt", "id": self._running})
 
     def output(self, step: int) -> str | None:
-        """Return all that a step printed, if it was shown cut and is still kept. Not during an execute."""
+        """Return all that a step printed, if it was shown cut and is still kept. Not during an execute.
+
+        Raises:
+            SandboxError: the driver is gone.
+        """
         self._send({"type": "output", "id": 0, "step": step})
-        while (
-            frame := self._next(time.monotonic() + _ANSWER_SECONDS, "the driver does not answer")
-        ).type != "text":
+        deadline = time.monotonic() + _ANSWER_SECONDS
+        while (frame := self._next(deadline, _LATE)).header["type"] != "text":
             pass
-        return frame.payload.decode("utf-8", "replace") if frame.header["ok"] else None
+        return _text(frame.payload) if frame.header["ok"] else None
 
     def close(self) -> None:
         """End the driver. Idempotent."""
@@ -264,22 +193,33 @@ class DriverClient:
 
     def _next(self, deadline: float | None, late: str) -> Frame:
         """Return the next frame from the driver, which is not trusted to send one."""
-        while True:
-            try:
-                if (frame := self._frames.next()) is not None:
-                    return frame
+        try:
+            while not self._received:
                 timeout = None if deadline is None else max(0.0, deadline - time.monotonic())
                 data = self._live().receive(timeout)
-            except FrameError as error:
-                raise SandboxError(f"the driver sent what is not a frame: {error}.") from error
-            except TimeoutError:
-                raise SandboxError(f"{late} in time.", remedy="Run `fleet-rlm doctor`.") from None
-            if not data:
-                raise SandboxError("the sandbox has ended.", remedy="Run `fleet-rlm doctor`.")
-            self._frames.feed(data)
+                if not data:
+                    raise SandboxError("the sandbox has ended.", remedy="Run `fleet-rlm doctor`.")
+                self._received.extend(self._frames.feed(data))
+        except FrameError as error:
+            raise SandboxError(f"the driver sent what is not a frame: {error}.") from error
+        except TimeoutError:
+            raise SandboxError(f"{late} in time.", remedy="Run `fleet-rlm doctor`.") from None
+        return self._received.popleft()
+
+
+def _text(payload: bytes) -> str:
+    return payload.decode("utf-8", "replace")
+
+
+def _packed_result(name: str, result: Any) -> str:
+    try:
+        return pack(result)
+    except CrossingError as error:
+        raise TypeError(f"tool {name} returned what cannot cross: {error}") from None
 
 
 def _packed_args(error: Exception) -> str:
+    """An exception's arguments as far as they are plain, so that the same one can be raised again."""
     try:
         if error.args and all(isinstance(arg, (str, int, float)) for arg in error.args):
             return pack(list(error.args))

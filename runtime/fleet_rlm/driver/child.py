@@ -1,0 +1,189 @@
+"""One worker process as its supervisor holds it: forked, fed, read, ended."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from collections import deque
+from typing import Any, Callable, Deque, List, NoReturn, Optional, Set, Tuple
+
+from fleet_rlm.protocol import MAX_GUEST_PAYLOAD, Frame, FrameReader
+
+__all__ = ["Child"]
+
+_PIECE = 1 << 16
+_PIPE_BYTES = 1 << 20
+_LAST_WORDS = 4096
+_DYING_TURNS, _DYING_SECONDS = 100, 0.002
+
+
+class Child:
+    """A worker, its socket, and the pipe that its stdout and stderr go to.
+
+    Args:
+        generation: which worker of this driver it is, from 1.
+        poll: where its descriptors are registered. The socket comes first: a poll that finds the socket
+            readable has then looked at the pipe later, so output is never overtaken by the frame that ends
+            its cell.
+        kept: further descriptors that it inherits.
+        serve: run in the new process as ``serve(socket, pipe)``; should never return.
+    """
+
+    def __init__(
+        self, generation: int, poll: Any, kept: Set[int], serve: Callable[[socket.socket, int], None]
+    ) -> None:
+        self.generation = generation
+        self.names: Set[str] = set()
+        self.is_up = False
+        self.last_words = b""
+        self._is_reaped = self._has_closed = False
+        self._poll = poll
+        self._frames = FrameReader(MAX_GUEST_PAYLOAD)
+        self._queue: Deque[Tuple[memoryview, List[int]]] = deque()
+        self._end, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.pipe, writing = os.pipe()
+        self.pid = os.fork()
+        if self.pid == 0:
+            _become_worker(theirs, writing, kept, serve)
+        theirs.close()
+        os.close(writing)
+        os.set_blocking(self.pipe, False)
+        with contextlib.suppress(OSError):  # a larger pipe only saves turns
+            fcntl.fcntl(self.pipe, getattr(fcntl, "F_SETPIPE_SZ", 1031), _PIPE_BYTES)
+        poll.register(self._end.fileno(), select.POLLIN)
+        poll.register(self.pipe, select.POLLIN)
+
+    @property
+    def socket(self) -> int:
+        """Descriptor of its socket."""
+        return self._end.fileno()
+
+    def send(self, data: bytes, descriptors: Optional[List[int]] = None) -> None:
+        """Hand over bytes: now as far as it reads, the rest when it does, so that nobody waits in a ring."""
+        self._queue.append((memoryview(data), descriptors or []))
+        if len(self._queue) == 1:
+            self.flush()
+
+    def flush(self) -> None:
+        """Send what is queued, as far as it takes it."""
+        while self._queue:
+            data, descriptors = self._queue[0]
+            try:
+                if descriptors:
+                    sent = socket.send_fds(self._end, [data], descriptors, socket.MSG_DONTWAIT)
+                else:
+                    sent = self._end.send(data, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                self._poll.modify(self.socket, select.POLLIN | select.POLLOUT)
+                return
+            except OSError:
+                self._queue.clear()  # it has ended; its socket will say so
+                return
+            self._queue.popleft()
+            if sent < len(data):
+                self._queue.appendleft((data[sent:], []))
+        self._poll.modify(self.socket, select.POLLIN)
+
+    def receive(self) -> Optional[List[Frame]]:
+        """Return the frames that are there; None if it has ended.
+
+        Raises:
+            FrameError: it sent what is not a frame.
+        """
+        try:
+            data = self._end.recv(_PIECE, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return []
+        except OSError:
+            return None
+        self._has_closed = not data
+        return self._frames.feed(data) if data else None
+
+    def drain(self, take: Callable[[bytes], None]) -> None:
+        """Pass on everything it and its own children have written so far."""
+        while True:
+            try:
+                data = os.read(self.pipe, _PIECE)
+            except BlockingIOError:
+                return
+            if not data:
+                with contextlib.suppress(KeyError):
+                    self._poll.unregister(self.pipe)
+                return
+            if self.is_up:
+                take(data)
+            else:
+                self.last_words = (self.last_words + data)[-_LAST_WORDS:]
+            if len(data) < _PIECE:
+                return
+
+    def interrupt(self) -> None:
+        """Send SIGINT to it and its process group."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGINT)
+
+    def end(self) -> Optional[int]:
+        """Kill it and its process group, and close what is held of it.
+
+        Returns:
+            Its wait status if it had ended by itself.
+        """
+        if self._is_reaped:
+            return None
+        self._is_reaped = True
+        died, status = self._exit_status()
+        for kill in (os.killpg, os.kill):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                kill(self.pid, signal.SIGKILL)
+        if not died:
+            os.waitpid(self.pid, 0)
+        return status if died else None
+
+    def _exit_status(self) -> Tuple[int, int]:
+        """What ``waitpid`` says; a process that has just closed its socket takes a moment to be dead."""
+        for _ in range(_DYING_TURNS if self._has_closed else 1):
+            died, status = os.waitpid(self.pid, os.WNOHANG)
+            if died:
+                break
+            time.sleep(_DYING_SECONDS)
+        return died, status
+
+    def close(self) -> None:
+        """Drop the descriptors, once everything has been read."""
+        self._poll.unregister(self.socket)
+        with contextlib.suppress(KeyError):
+            self._poll.unregister(self.pipe)
+        self._end.close()
+        os.close(self.pipe)
+
+
+def _become_worker(
+    end: socket.socket, pipe: int, kept: Set[int], serve: Callable[[socket.socket, int], None]
+) -> NoReturn:
+    """In the forked process: keep only what a worker needs, and never come back."""
+    try:
+        os.setsid()
+        _close_all_but({0, 1, 2, end.fileno(), pipe, *kept})
+        os.dup2(pipe, 1)
+        os.dup2(pipe, 2)
+        serve(end, pipe)
+    except BaseException:  # noqa: BLE001 - the text goes to the pipe, where the supervisor reads it
+        sys.excepthook(*sys.exc_info())
+        sys.stderr.flush()
+    finally:
+        os._exit(1)
+
+
+def _close_all_but(kept: Set[int]) -> None:
+    first = 0
+    for fd in sorted(kept):
+        if first < fd:  # CPython takes an end of 0 for "all"
+            os.closerange(first, fd)
+        first = fd + 1
+    os.closerange(first, os.sysconf("SC_OPEN_MAX"))
