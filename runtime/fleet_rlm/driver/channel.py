@@ -6,21 +6,24 @@ own (leader and followers): no reader thread has to be woken, so a tool call cos
 
 from __future__ import annotations
 
+import _socket
 import _thread
 import itertools
 import os
 import select
-import socket
 import struct
 from collections import deque
-from typing import Any, Deque, Dict, List, Optional
 
 from fleet_rlm.protocol import Frame, FrameReader, encode_frame
+
+TYPE_CHECKING = False  # typing itself would cost a driver's start 6 ms
+if TYPE_CHECKING:
+    from typing import Any, Deque, Dict, List, Optional
 
 __all__ = ["Channel", "ChannelClosedError", "Shield"]
 
 _PIECE = 1 << 16
-_ANCILLARY = socket.CMSG_SPACE(16 * struct.calcsize("i"))
+_ANCILLARY = _socket.CMSG_SPACE(16 * struct.calcsize("i"))
 _REPLIES = frozenset({"result", "text"})
 
 
@@ -67,7 +70,7 @@ class _Waiter:
 class Channel:
     """Frames to and from the supervisor."""
 
-    def __init__(self, end: socket.socket, shield: Shield) -> None:
+    def __init__(self, end: _socket.socket, shield: Shield) -> None:
         self._socket = end
         self._shield = shield
         self._frames = FrameReader()
@@ -175,7 +178,7 @@ class Channel:
         if not data:
             raise ChannelClosedError
         for level, kind, body in ancillary:
-            if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            if level == _socket.SOL_SOCKET and kind == _socket.SCM_RIGHTS:
                 self.descriptors += struct.unpack(f"{len(body) // 4}i", body[: len(body) // 4 * 4])
         return self._frames.feed(data)
 

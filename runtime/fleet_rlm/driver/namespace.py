@@ -8,11 +8,13 @@ import os
 import sys
 import types
 import zlib
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, NoReturn, Set
 
 from fleet_rlm.values import unpack
 
+TYPE_CHECKING = False  # typing itself would cost a driver's start 6 ms
 if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, List, NoReturn, Set
+
     from fleet_rlm.protocol import Frame
 
 __all__ = ["Namespace", "Values"]

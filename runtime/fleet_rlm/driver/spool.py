@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import codecs
-from typing import Dict, Optional
+
+TYPE_CHECKING = False  # typing itself would cost a driver's start 6 ms
+if TYPE_CHECKING:
+    from typing import Dict, Optional
 
 __all__ = ["Archive", "Spool"]
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import _socket
 import os
-import socket
 import struct
-from typing import List, Optional
+
+TYPE_CHECKING = False  # typing itself would cost a driver's start 6 ms
+if TYPE_CHECKING:
+    from typing import List, Optional
 
 __all__ = ["Upstream"]
 
 _PIECE = 1 << 16
-_ANCILLARY = socket.CMSG_SPACE(16 * struct.calcsize("i"))
+_ANCILLARY = _socket.CMSG_SPACE(16 * struct.calcsize("i"))
 
 
 class Upstream:
@@ -18,7 +21,7 @@ class Upstream:
 
     def __init__(self, fd: Optional[int]) -> None:
         self.descriptors: List[int] = []
-        self._socket = None if fd is None else socket.socket(fileno=os.dup(fd))  # dup is never inheritable
+        self._socket = None if fd is None else _socket.socket(fileno=os.dup(fd))  # dup is never inheritable
         self.input = os.dup(0) if self._socket is None else self._socket.fileno()
         self._output = os.dup(1)
         null = os.open(os.devnull, os.O_RDWR)
@@ -35,7 +38,7 @@ class Upstream:
         except ConnectionError:
             return b""
         for level, kind, body in ancillary:
-            if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            if level == _socket.SOL_SOCKET and kind == _socket.SCM_RIGHTS:
                 self.descriptors += struct.unpack(f"{len(body) // 4}i", body[: len(body) // 4 * 4])
         return data
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+TYPE_CHECKING = False  # typing itself would cost a driver's start 6 ms
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["CrossingError", "simplified", "type_name"]
 

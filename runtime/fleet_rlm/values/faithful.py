@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
-from typing import Any, Callable, Dict, Optional
 
 from fleet_rlm.values.crossing import CrossingError, simplified, type_name
 from fleet_rlm.values.tables import MAKERS, pack_numpy, pack_pandas
 
-__all__ = ["pack", "unpack"]
+TYPE_CHECKING = False  # typing itself would cost a driver's start 6 ms
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, Optional
 
-Store = Callable[[Any], Optional[str]]
-"""Given a str or bytes leaf, return the id under which it travels by itself, or None to keep it inline."""
+    Store = Callable[[Any], Optional[str]]
+    """Given a str or bytes leaf, return the id under which it travels alone, or None to keep it inline."""
+
+__all__ = ["pack", "unpack"]
 
 _INLINE_INT_BITS = 1024  # beyond, decimal text meets CPython's limit of 4,300 digits; hexadecimal has none
 _STANDARD_FAMILIES = ("datetime", "decimal", "fractions", "uuid")  # imported only if such a value is met
