@@ -255,7 +255,7 @@ class Settings:
     memory: int | None = _setting(
         "FLEET_RLM_MEMORY", kind=SIZE, help="The memory of a sandbox; its own default if not set."
     )
-    volume: str | None = _setting("FLEET_RLM_VOLUME", kind=TEXT, help="The volume mounted at /data.")
+    volume_name: str | None = _setting("FLEET_RLM_VOLUME", kind=TEXT, help="The volume mounted at /data.")
     concurrency: int = _setting(
         "FLEET_RLM_CONCURRENCY", kind=_integer(1), default=32, help="How many sub-model calls run at once."
     )

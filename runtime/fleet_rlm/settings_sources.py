@@ -18,6 +18,8 @@ from fleet_rlm.paths import Paths
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from dotenv.parser import Original
+
 __all__ = ["dotenv_layer", "environment_layer", "file_layer", "find_dotenv", "flag_layer", "load"]
 
 PROJECT_MARKS = (".git", "pyproject.toml")
@@ -74,12 +76,12 @@ def dotenv_layer(path: Path) -> Layer:
     for binding in bindings:
         if binding.error and any(variable in binding.original.string for variable in ours):
             raise ConfigurationError(
-                f"Line {binding.original.line} of {path} is not NAME=value.",
+                f"Line {_line(binding.original)} of {path} is not NAME=value.",
                 remedy="Write it as NAME=value, with quotes around a value that holds spaces or quotes.",
             )
     return _from_variables(
         {
-            binding.key: (binding.value, Origin("dotenv", binding.key, path, binding.original.line))
+            binding.key: (binding.value, Origin("dotenv", binding.key, path, _line(binding.original)))
             for binding in bindings
             if binding.key
         }
@@ -129,6 +131,12 @@ def _from_variables(variables: Mapping[str, tuple[str | None, Origin]]) -> Layer
         if chosen is not None:
             values[setting.name] = chosen
     return Layer(values)
+
+
+def _line(original: Original) -> int:
+    # The parser counts the blank lines before a binding as part of it.
+    text = original.string
+    return original.line + text[: len(text) - len(text.lstrip())].count("\n")
 
 
 def _readable(path: Path) -> Path:

@@ -117,7 +117,7 @@ def _language_model(
     key = key or _own_key(model, base, for_sub=for_sub)
     import dspy  # noqa: PLC0415 - see the module docstring
 
-    # Otherwise dspy fetches a table of prices from the network before the first call; it brings one of its own.
+    # Otherwise dspy fetches a table of prices from the network before the first call; it brings its own.
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     if settings.lm_cache:
         dspy.configure_cache(disk_cache_dir=str(Paths.of(os.environ).cache / "lm"))

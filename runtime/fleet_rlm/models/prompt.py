@@ -29,11 +29,13 @@ class Field:
         name: its name.
         kind: ``str``, ``int``, ``float``, ``bool``, ``choice``, ``list``, ``dict`` or ``any``.
         choices: the allowed values of a ``choice``.
+        item: the kind of a list's items or a dict's values; empty if not known.
     """
 
     name: str
     kind: str = "str"
     choices: tuple[str, ...] = ()
+    item: str = ""
 
 
 @dataclass(frozen=True)
@@ -147,14 +149,17 @@ def _ruled(name: str, rule: str | None) -> Field:
         return Field(name, single[1])
     if choices := _CHOICES.search(rule):
         return Field(name, "choice", tuple(choices[1].split("; ")))
-    return Field(name, _schema_kind(rule.partition("JSON schema: ")[2]))
-
-
-def _schema_kind(schema: str) -> str:
     try:
-        rules: Any = json.loads(schema)
+        schema = json.loads(rule.partition("JSON schema: ")[2])
     except ValueError:
-        return "any"
-    options = [rules, *rules.get("anyOf", [])] if isinstance(rules, dict) else []
+        schema = {}
+    kind, item = _schema_kind(schema), ""
+    if kind in {"list", "dict"}:
+        item = _schema_kind(schema.get("items", schema.get("additionalProperties")))
+    return Field(name, kind, item="" if item == "any" else item)
+
+
+def _schema_kind(schema: Any) -> str:
+    options = [schema, *schema.get("anyOf", [])] if isinstance(schema, dict) else []
     kinds = (_SCHEMA_KINDS.get(str(option.get("type"))) for option in options)
     return next((kind for kind in kinds if kind), "any")

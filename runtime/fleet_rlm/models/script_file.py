@@ -128,6 +128,9 @@ class _Reader:
             self._refuse(node, f"an entry needs either {needs} or fail")
         when = self._pattern(entries["when"]) if "when" in entries else None
         template = {part: self._part(part, entries[part]) for part in parts if part in entries}
+        if "```" in template.get("code", ""):
+            # dspy takes three backquotes in an answer for the fence around the code.
+            self._refuse(entries["code"], "code cannot hold ```; write `{3} in a pattern, or chr(96) * 3")
         if needs == "fields" and "fields" in template:
             template = template["fields"]
         self._check_placeholders(node, template, when, facts=needs == "code")

@@ -82,7 +82,7 @@ def _filled(rule: Rule, prompt: Prompt) -> dict[str, Any]:
     found = rule.when.search(prompt.text) if rule.when else None
     facts = {
         "inputs": "{" + ", ".join(f"{name!r}: {name}" for name in prompt.task_inputs) + "}",
-        "outputs": repr({field.name: field.choices or field.kind for field in prompt.task_outputs}),
+        "outputs": repr({field.name: _described(field) for field in prompt.task_outputs}),
         "iteration": str(prompt.iteration),
         "limit": str(prompt.limit),
     }
@@ -94,6 +94,10 @@ def _filled(rule: Rule, prompt: Prompt) -> dict[str, Any]:
 
     filled: dict[str, Any] = fill(rule.template, value_of)
     return filled
+
+
+def _described(field: Field) -> str | tuple[str, ...]:
+    return field.choices or (f"{field.kind}[{field.item}]" if field.item else field.kind)
 
 
 def _plain_value(field: Field, text: str) -> Any:
