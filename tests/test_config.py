@@ -89,6 +89,7 @@ class TestPrecedence:
         """An empty variable does not hide a weaker source."""
         assert sources(environ={"DSPY_LM_MODEL": ""}, file="model: file").model == "file"
         assert sources(file="model:\nconcurrency: 3").concurrency == 3
+        assert sources(flags={"model": ""}, file="model: ''").model is None
 
     def test_defaults(self, sources):
         """Without any source the defaults hold."""
