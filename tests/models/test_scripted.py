@@ -12,6 +12,7 @@ import dspy
 import pytest
 import yaml
 
+from fleet_rlm.interpreter import TrustedInterpreter
 from fleet_rlm.models.script import Reply
 from fleet_rlm.models.script_file import load_script, parse_script
 from fleet_rlm.models.scripted import answer
@@ -32,25 +33,6 @@ def ask(text, prompt):
 
 def code_of(reply):
     return reply.text.split("[[ ## code ## ]]\n")[1].split("\n\n[[ ## completed ## ]]")[0]
-
-
-HELPERS = """
-import re as _re
-def peek(text, start=0, length=2000):
-    return text[start:start + length]
-def grep(text, pattern):
-    return [line for line in text.split("\\n") if _re.search(pattern, line)]
-def chunk_by_size(text, size=200_000):
-    return [text[start:start + size] for start in range(0, len(text), size)]
-"""
-
-
-def with_helpers():
-    """A dspy interpreter with the helpers that the self-test needs, in their simplest form."""
-    interpreter = dspy.LocalInterpreter()
-    interpreter.start()
-    interpreter.execute(HELPERS)
-    return interpreter
 
 
 def run(lm, signature, *, max_iters=8, adapter=None, factory=dspy.LocalInterpreter, **inputs):
@@ -306,7 +288,7 @@ class TestBuiltIn:
         found = run(
             lm,
             "document, query -> findings: list[str], answer, sections_examined: int",
-            factory=with_helpers,
+            factory=TrustedInterpreter.factory(),
             document=source_text,
             query="How many lines raise ValueError?",
         )
