@@ -12,35 +12,18 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from fleet_rlm.errors import ConfigurationError
+from fleet_rlm.setting_kinds import FLAG, SECONDS, SIZE, TEXT, URL, Kind, choice, integer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 __all__ = ["SETTINGS", "Layer", "Origin", "Setting", "Settings", "load_settings", "resolve_settings"]
-
-_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A kind of value: ``parse`` turns text into it or raises ``ValueError`` with what it must be.
-
-    Attributes:
-        name: what help texts call it.
-        parse: the check.
-        choices: the allowed values, where they can be listed.
-    """
-
-    name: str
-    parse: Callable[[str], Any]
-    choices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -102,75 +85,6 @@ class Layer:
     values: Mapping[str, tuple[Any, Origin]]
 
 
-def _text(value: str) -> str:
-    return value
-
-
-def _flag(value: str) -> bool:
-    known = {
-        "1": True,
-        "true": True,
-        "yes": True,
-        "on": True,
-        "0": False,
-        "false": False,
-        "no": False,
-        "off": False,
-    }
-    if value.lower() not in known:
-        raise ValueError("true or false")
-    return known[value.lower()]
-
-
-def _size(value: str) -> int:
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", value.strip(), re.IGNORECASE)
-    if not found or float(found[1]) <= 0:
-        raise ValueError("a size such as 512M or 4G")
-    return int(float(found[1]) * _UNITS[found[2].lower()])
-
-
-def _url(value: str) -> str:
-    try:
-        parts = urlsplit(value)
-        usable = parts.scheme in {"http", "https"} and bool(parts.hostname)
-    except ValueError:
-        usable = False
-    if not usable:
-        raise ValueError("a URL that starts with http:// or https://")
-    return value
-
-
-def _integer(minimum: int) -> Kind:
-    def parse(value: str) -> int:
-        if not re.fullmatch(r"[+-]?\d{1,18}", value) or int(value) < minimum:
-            raise ValueError(f"a whole number of at least {minimum}")
-        return int(value)
-
-    return Kind(f"integer, at least {minimum}", parse)
-
-
-def _seconds(value: str) -> float:
-    if not re.fullmatch(r"\d{1,9}(\.\d+)?", value) or float(value) <= 0:
-        raise ValueError("a number of seconds above 0")
-    return float(value)
-
-
-def _choice(*choices: str) -> Kind:
-    def parse(value: str) -> str:
-        if value not in choices:
-            raise ValueError(f"one of {', '.join(choices)}")
-        return value
-
-    return Kind(f"one of {', '.join(choices)}", parse, choices)
-
-
-TEXT = Kind("text", _text)
-URL = Kind("URL", _url)
-FLAG = Kind("true or false", _flag)
-SIZE = Kind("size, such as 4G", _size)
-SECONDS = Kind("seconds", _seconds)
-
-
 def _setting(
     *variables: str,
     kind: Kind,
@@ -210,7 +124,7 @@ class Settings:
         "DSPY_LM_API_BASE", kind=URL, help="The address of an API compatible with the provider's."
     )
     max_tokens: int | None = _setting(
-        "DSPY_LM_MAX_TOKENS", kind=_integer(1), help="The longest answer of a model, in tokens."
+        "DSPY_LM_MAX_TOKENS", kind=integer(1), help="The longest answer of a model, in tokens."
     )
     sub_model: str | None = _setting(
         "FLEET_RLM_SUB_MODEL", kind=TEXT, help="The model that llm_query asks; the planning model if not set."
@@ -229,7 +143,7 @@ class Settings:
     )
     lm_retries: int = _setting(
         "FLEET_RLM_LM_RETRIES",
-        kind=_integer(0),
+        kind=integer(0),
         default=3,
         help="Retries of a model call that failed in passing.",
     )
@@ -241,14 +155,14 @@ class Settings:
     )
     sandbox: str = _setting(
         "FLEET_RLM_SANDBOX",
-        kind=_choice("auto", "local", "modal", "trusted"),
+        kind=choice("auto", "local", "modal", "trusted"),
         default="auto",
         help="Where generated code runs.",
         dotenv_refuses=("trusted",),
     )
     confinement: str = _setting(
         "FLEET_RLM_CONFINEMENT",
-        kind=_choice("auto", "bwrap", "landlock", "seatbelt"),
+        kind=choice("auto", "bwrap", "landlock", "seatbelt"),
         default="auto",
         help="What confines the local sandbox.",
     )
@@ -257,7 +171,7 @@ class Settings:
     )
     volume_name: str | None = _setting("FLEET_RLM_VOLUME", kind=TEXT, help="The volume mounted at /data.")
     concurrency: int = _setting(
-        "FLEET_RLM_CONCURRENCY", kind=_integer(1), default=32, help="How many sub-model calls run at once."
+        "FLEET_RLM_CONCURRENCY", kind=integer(1), default=32, help="How many sub-model calls run at once."
     )
     origins: Mapping[str, Origin] = field(default_factory=dict, compare=False, repr=False)
     dotenv: Path | None = field(default=None, compare=False, repr=False)
