@@ -5,7 +5,7 @@ RUN = $(UV) run --frozen --extra data --no-progress
 export UV_PROJECT_ENVIRONMENT := .venv
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test install sync-dev lint format check build release-check bench render precommit-install precommit-run clean
+.PHONY: help demo test test-without-bwrap install sync-dev lint format check build release-check bench render precommit-install precommit-run clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
@@ -25,6 +25,12 @@ demo: .venv/.synced ## Run a real RLM in the embedded sandbox: no key, no accoun
 
 test: .venv/.synced ## Run the tests
 	$(RUN) pytest
+
+test-without-bwrap: .venv/.synced
+	@hidden=$$(mktemp -d) && trap 'rm -rf "$$hidden"' EXIT && \
+	  for folder in $$(echo "$$PATH" | tr : ' '); do \
+	    for tool in "$$folder"/*; do [ "$${tool##*/}" = bwrap ] || ln -s "$$tool" "$$hidden/" 2>/dev/null || true; done; \
+	  done && PATH="$$hidden" $(abspath $(UV)) run --frozen --extra data --no-progress pytest tests/sandboxes/local
 
 install: | $(UV) ## Put fleet-rlm and fleet-rlm-scaffold on PATH
 	$(UV) tool install --force --with numpy --with pandas .
