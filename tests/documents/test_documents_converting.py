@@ -45,6 +45,28 @@ def test_a_folder_of_them_is_read_quietly(office_folder, capfd):
     assert tuple(capfd.readouterr()) == ("", "")
 
 
+def test_remarks_of_the_converters_are_kept_off(tmp_path, office_folder, caplog, recwarn):
+    """Warnings about fonts and spreadsheet extensions, which no reader can act on, are not shown."""
+    sheet = "xl/worksheets/sheet1.xml"
+    with (
+        zipfile.ZipFile(office_folder / "c.xlsx") as source,
+        zipfile.ZipFile(tmp_path / "odd.xlsx", "w") as target,
+    ):
+        for name in source.namelist():
+            data = source.read(name)
+            extension = b'<extLst><ext uri="{00000000-0000-0000-0000-000000000000}"/></extLst></worksheet>'
+            target.writestr(name, data.replace(b"</worksheet>", extension) if name == sheet else data)
+    descriptor = b"/BaseFont /X /FontDescriptor << /Type /FontDescriptor /FontName /X /Flags 32 >>"
+    odd_font = (office_folder / "a.pdf").read_bytes().replace(b"/BaseFont /Helvetica", descriptor)
+    (tmp_path / "odd.pdf").write_bytes(odd_font)
+    docs = load([str(tmp_path / "odd.xlsx"), str(tmp_path / "odd.pdf")])
+
+    assert "quartz" in docs.documents["odd.xlsx"]
+    assert docs.documents["odd.pdf"].split() == list("quartzinaPDF")  # the font has no widths
+    assert caplog.records == []
+    assert [str(warning.message) for warning in recwarn] == []
+
+
 def test_standard_input_is_converted_too(office_folder):
     """A PDF may come through a pipe."""
     data = (office_folder / "a.pdf").read_bytes()

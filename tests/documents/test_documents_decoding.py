@@ -80,6 +80,14 @@ def test_damage_in_utf8_is_shown_and_counted():
     assert (decoder.encoding, decoder.escaped, decoder.escaped_at) == ("utf-8", 3, 20)
 
 
+def test_the_verdict_waits_for_enough_bytes():
+    """A bad byte at the end of a piece is judged by what follows, not by itself alone."""
+    decoder = Utf8Decoder()
+
+    assert decode(decoder, b"plain \xff" + "日本語".encode(), 7) == r"plain \xff日本語"
+    assert decoder.escaped_at == 6
+
+
 def test_a_truncated_character_at_the_end_is_shown():
     """A file cut inside its last character loses nothing."""
     decoder = Utf8Decoder()

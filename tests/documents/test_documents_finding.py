@@ -132,6 +132,21 @@ def test_ignore_files_agree_with_git(tree):
     }
 
 
+def test_a_nested_repository_has_its_own_rules(tree):
+    """The rules of a repository around another one end where the inner one begins."""
+    folder = tree({".gitignore": "*.txt\n", ".git/HEAD": "", "inner/.git/HEAD": "", "inner/a.txt": ""})
+
+    assert names(folder / "inner") == ["a.txt"]
+
+
+def test_what_is_named_is_not_left_out(tree):
+    """A file that its folder leaves out and the user names is found, and not among what was left out."""
+    folder = tree({".gitignore": "*.log\n", "x.log": "", "a.txt": ""})
+
+    assert names(folder, folder / "x.log") == ["a.txt", "x.log"]
+    assert left_out(folder, folder / "x.log") == {".gitignore": Reason.HIDDEN}
+
+
 def test_a_line_that_is_no_pattern_is_passed_over():
     """One bad line of an ignore file does not switch off the others."""
     assert parse_rules("*.log\n!\n").match_file("a.log")
@@ -152,7 +167,16 @@ def test_a_line_that_is_no_pattern_is_passed_over():
 )
 def test_patterns(tree, monkeypatch, pattern, expected):
     """Patterns work as in a shell with globstar: a dot has to be asked for, and only files match."""
-    folder = tree({"top.md": "", "a/mid.md": "", "a/b/deep.md": "", "a/b/deep.txt": "", ".hidden/x.md": ""})
+    folder = tree(
+        {
+            "top.md": "",
+            "a/mid.md": "",
+            "a/b/deep.md": "",
+            "a/b/deep.txt": "",
+            ".hidden/x.md": "",
+            ".dot.md": "",
+        }
+    )
     monkeypatch.chdir(folder)
 
     assert expected == names(pattern)

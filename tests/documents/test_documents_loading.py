@@ -170,6 +170,13 @@ def test_in_a_folder_it_is_left_out_and_said(tree):
     assert docs.describe() == ("1 document, 0.0 MB, 4 characters, 1 lines; left out: 3 binary, 1 undecodable")
 
 
+def test_named_beside_its_folder_it_is_refused(tree):
+    """A binary file that is found in a folder and named as well is an error."""
+    folder = tree({"a.txt": "text", "b.bin": b"\0"})
+
+    assert "b.bin is not text" in refused(folder, folder / "b.bin")
+
+
 def test_a_file_that_fails_late_leaves_no_trace(tree):
     """What a large file gave before it turned out to be undecodable is taken back."""
     wide = "a".encode("utf-16-le") * (5 << 20)
@@ -266,6 +273,29 @@ def test_standard_input_that_does_not_block():
     os.set_blocking(stream.fileno(), False)
 
     assert load(["-"], stdin=stream).chars == 3_000_000
+
+
+def test_standard_input_that_comes_in_drops():
+    """What a stream is gets judged by its beginning, not by the first bytes that happened to arrive."""
+    reading, writing = os.pipe()
+    drops = [b"\xfe", b"d\x00o\x00c\x00", b""]
+    os.write(writing, b"\xff")
+
+    def next_drop(_done, _total):
+        drop = drops.pop(0)
+        os.write(writing, drop) if drop else os.close(writing)
+
+    with os.fdopen(reading, "rb", buffering=0) as stream:
+        assert load(["-"], stdin=stream, on_progress=next_drop).text == "doc"
+
+
+def test_progress_of_a_redirected_file(tree):
+    """Standard input from a file has a length from the start."""
+    seen = []
+    with (tree({"a.txt": "x" * 5_000_000}) / "a.txt").open("rb") as stream:
+        load(["-"], stdin=stream, on_progress=lambda *now: seen.append(now))
+
+    assert {total for _, total in seen} == {5_000_000}
 
 
 def test_standard_input_beside_files(tree):

@@ -49,6 +49,8 @@ def test_text_and_documents_are_recognised(head, expected):
         (b"text with one zero\x00 byte", "binary data"),
         (b"\x01\x02\x03\x04\x05\x06", "binary data"),
         (b"ab\x00cd\x00ef\x00" * 50, "binary data"),
+        ((LATIN + "\0").encode("utf-16-le"), "binary data"),
+        (b"a\x00", "binary data"),
         (("Привет, мир.\n" * 20).encode("utf-16-le"), "binary data"),
     ],
 )

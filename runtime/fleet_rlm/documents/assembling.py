@@ -50,7 +50,6 @@ def _batched(pieces: Iterable[str | Rewind]) -> Iterator[str | Rewind]:
             continue
         held.append(piece)
         length += len(piece)
-        del piece  # or it would be held until the next one is decoded
         if length >= BATCH_CHARS:
             held[:] = ["".join(held)]
             length = 0

@@ -108,7 +108,8 @@ class _Loading:
         for candidate in self.found.candidates:
             reached = self.done + candidate.size
             yield from self._attempt(candidate)
-            self._advance(max(0, reached - self.done))
+            if self.done < reached:  # it was left out, converted, or has shrunk
+                self._advance(reached - self.done)
 
     def _attempt(self, candidate: Candidate) -> Iterator[str | Rewind]:
         before, last = self.length, self.last
@@ -136,7 +137,6 @@ class _Loading:
                 yield self._count(self._heading(candidate.name))
                 start = self.length
             yield self._count(piece)
-            del piece
         self._record(candidate, self.length if start is None else start, known)
 
     def _heading(self, name: str) -> str:

@@ -105,8 +105,8 @@ def _read(chunks: Iterator[bytes], shown: str, encoding: str | None, file: io.Fi
             break
     sniffed = sniff(head[:HEAD_BYTES])
     if isinstance(sniffed, (Pdf, Package)):
-        whole = io.BufferedReader(file) if file else io.BytesIO(b"".join([head, *chunks]))
-        text, kind, size = _converted(whole, sniffed, shown)
+        with io.BufferedReader(file) if file else io.BytesIO(b"".join([head, *chunks])) as whole:
+            text, kind, size = _converted(whole, sniffed, shown)
         yield text
         return Reading(kind, None, size)
     if encoding is not None:
