@@ -1,7 +1,7 @@
 # Every target sets itself up: a bare Python 3.10+ is enough. uv is used from PATH, else brought into .venv.
 PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo .venv/bin/uv)
-RUN = $(UV) run --frozen --extra data --no-progress
+RUN = $(UV) run --frozen --extra data --extra docs --no-progress
 export UV_PROJECT_ENVIRONMENT := .venv
 
 .DEFAULT_GOAL := help
@@ -15,7 +15,7 @@ $(UV):
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.5'
 
 .venv/.synced: pyproject.toml uv.lock | $(UV)
-	$(UV) sync --frozen --extra data --quiet --inexact
+	$(UV) sync --frozen --extra data --extra docs --quiet --inexact
 	@touch $@
 
 sync-dev: .venv/.synced ## Make the development environment
@@ -30,7 +30,7 @@ test-without-bwrap: .venv/.synced
 	@hidden=$$(mktemp -d) && trap 'rm -rf "$$hidden"' EXIT && \
 	  for folder in $$(echo "$$PATH" | tr : ' '); do \
 	    for tool in "$$folder"/*; do [ "$${tool##*/}" = bwrap ] || ln -s "$$tool" "$$hidden/" 2>/dev/null || true; done; \
-	  done && PATH="$$hidden" $(abspath $(UV)) run --frozen --extra data --no-progress pytest tests/sandboxes/local
+	  done && PATH="$$hidden" $(abspath $(UV)) run --frozen --extra data --extra docs --no-progress pytest tests/sandboxes/local
 
 install: | $(UV) ## Put fleet-rlm and fleet-rlm-scaffold on PATH
 	$(UV) tool install --force --with numpy --with pandas .
