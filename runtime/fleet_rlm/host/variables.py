@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from fleet_rlm.values import CrossingError, pack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 __all__ = ["Binding", "Outgoing", "VariableTable"]
 
@@ -88,7 +88,7 @@ class VariableTable:
     _bound: dict[str, tuple[Any, str]] = field(default_factory=dict)
     _count: int = 0
 
-    def bind(self, variables: dict[str, Any]) -> Binding:
+    def bind(self, variables: Mapping[str, Any]) -> Binding:
         """Decide what must be sent so that each name can be bound to its value.
 
         Raises:
