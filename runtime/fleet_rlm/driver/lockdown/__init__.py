@@ -28,7 +28,7 @@ import signal
 import sys
 from typing import Any, Dict, Optional
 
-__all__ = ["confine_driver", "confine_worker", "end_descendants"]
+__all__ = ["confine_driver", "confine_worker", "end_descendants", "probe"]
 
 _STACK_BYTES = 64 << 20
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38
@@ -51,7 +51,7 @@ def confine_driver(policy: Dict[str, Any]) -> None:
 
 
 def _confine_linux_driver(policy: Dict[str, Any]) -> None:
-    from fleet_rlm.driver.lockdown import kernel, landlock, seccomp  # noqa: PLC0415 - Linux only
+    from fleet_rlm.driver.lockdown import kernel, landlock, seccomp
 
     kernel.call("prctl", _PR_SET_NO_NEW_PRIVS, 1)
     kernel.call("prctl", _PR_SET_PDEATHSIG, _end_with_host(policy))
@@ -77,7 +77,7 @@ def confine_worker(policy: Dict[str, Any]) -> None:
     _limit(resource.RLIMIT_STACK, _STACK_BYTES)
     _limit(resource.RLIMIT_FSIZE, policy["file_size"])
     if sys.platform == "linux":
-        from fleet_rlm.driver.lockdown import kernel, landlock, seccomp  # noqa: PLC0415 - Linux only
+        from fleet_rlm.driver.lockdown import kernel, landlock, seccomp
 
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         kernel.call("prctl", _PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -86,6 +86,13 @@ def confine_worker(policy: Dict[str, Any]) -> None:
         seccomp.install(seccomp.assemble(rules, os.uname().machine))
     elif not policy["processes"]:
         resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+
+
+def probe(policy: Dict[str, Any], canaries: Dict[str, Any]) -> Dict[str, str]:
+    """Try to break out, in a worker just confined; return "blocked" or "open" for each attempt by name."""
+    from fleet_rlm.driver.lockdown.attempts import attempt_all
+
+    return attempt_all(policy, canaries)
 
 
 def end_descendants(policy: Dict[str, Any]) -> None:
@@ -102,7 +109,7 @@ def end_descendants(policy: Dict[str, Any]) -> None:
 
 
 def _end_with_host(policy: Dict[str, Any]) -> int:
-    """The signal for the death of the host's launcher: one that can still clean up, where there is something to."""
+    """The signal for the host's death: one that can be answered where there are more processes to end."""
     if not (policy["wall"] == "landlock" and policy["processes"]):
         return signal.SIGKILL
 
@@ -116,7 +123,7 @@ def _end_with_host(policy: Dict[str, Any]) -> int:
 
 def _drop_capabilities() -> None:
     """For a host that is root: no privilege is left, and none can be had again."""
-    from fleet_rlm.driver.lockdown import kernel  # noqa: PLC0415 - Linux only
+    from fleet_rlm.driver.lockdown import kernel
 
     for capability in range(_MOST_CAPABILITIES):
         try:

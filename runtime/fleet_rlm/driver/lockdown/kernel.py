@@ -1,4 +1,4 @@
-"""Calls into the Linux kernel that Python has no function for. Importing this costs what ``ctypes`` does, 2-3 ms."""
+"""Calls into the Linux kernel that Python has no function for. Importing this costs what ``ctypes`` does."""
 
 from __future__ import annotations
 

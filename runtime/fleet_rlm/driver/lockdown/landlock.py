@@ -24,7 +24,12 @@ SCOPED_SIGNALS_ABI = 6
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 _REMOVE_DIR, _REMOVE_FILE, _MAKE_DIR, _MAKE_REG = 1 << 4, 1 << 5, 1 << 7, 1 << 8
 _REFER, _TRUNCATE = 1 << 13, 1 << 14
-_HANDLED = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 4: (1 << 15) - 1}  # from 5 on, device ioctls too
+_HANDLED = {
+    1: (1 << 13) - 1,
+    2: (1 << 14) - 1,
+    3: (1 << 15) - 1,
+    4: (1 << 15) - 1,
+}  # from 5 on, device ioctls too
 _ALL_FILE_RIGHTS = (1 << 16) - 1
 _ON_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE
 _TCP = 0b11  # bind, connect
@@ -70,7 +75,7 @@ def _around(path: str, hidden: List[str], rights: int) -> Iterator[Tuple[str, in
         return
     yield path, _READ_DIR
     for name in os.listdir(path):
-        yield from _around(os.path.join(path, name), hidden, rights)  # noqa: PTH118 - pathlib costs a start 8 ms
+        yield from _around(os.path.join(path, name), hidden, rights)
 
 
 def guard_files(policy: Dict[str, Any]) -> None:
@@ -107,7 +112,9 @@ def scope() -> None:
 
 
 def _attributes(abi: int, files: int) -> bytes:
-    return struct.pack("QQQ", files, _TCP if abi >= _TCP_ABI else 0, _SCOPES if abi >= SCOPED_SIGNALS_ABI else 0)
+    return struct.pack(
+        "QQQ", files, _TCP if abi >= _TCP_ABI else 0, _SCOPES if abi >= SCOPED_SIGNALS_ABI else 0
+    )
 
 
 def _allow(rules: int, path: str, rights: int) -> None:

@@ -53,7 +53,8 @@ _PR_SET_SECCOMP, _FILTER_MODE, _PR_SET_NO_NEW_PRIVS = 22, 2, 38
 class Clause:
     """Holds if ``(argument & mask) == value``, or, with ``equal`` false, if not.
 
-    It looks at the lower 32 bits of the argument, which is all the kernel uses of an ``int``; ``high``, at the others.
+    It looks at the lower 32 bits of the argument, which is all the kernel uses of an ``int``; if ``high``, at
+    the others.
     """
 
     __slots__ = ("argument", "equal", "high", "mask", "value")

@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from typing import Dict, Tuple
 
-__all__ = ["ALWAYS", "BEHIND_LANDLOCK", "MACHINES", "NEWEST", "NUMBERS", "PROCESSES", "SIGNALS", "WORKER_ONLY"]
+__all__ = [
+    "ALWAYS",
+    "BEHIND_LANDLOCK",
+    "MACHINES",
+    "NEWEST",
+    "NUMBERS",
+    "PROCESSES",
+    "SIGNALS",
+    "WORKER_ONLY",
+]
 
 MACHINES = {"x86_64": 0, "aarch64": 1}
 """The architectures that are known, and their column in the tables."""
@@ -53,7 +62,7 @@ PRIORITIES: Group = {
 # Files by inode instead of by path: walks out of any root.
 FILE_HANDLES: Group = {"name_to_handle_at": (303, 264), "open_by_handle_at": (304, 265)}
 
-# New views of the file system, new namespaces: what walls are made of. A new user namespace also hands out
+# New views of the file system, new namespaces: what walls are made of. A new user namespace also gives
 # the capabilities in which most local kernel exploits begin.
 NAMESPACES: Group = {
     "mount": (165, 40),
@@ -80,7 +89,7 @@ NAMESPACES: Group = {
     "acct": (163, 89),
 }
 
-# Large kernel interfaces with a history of holes; io_uring also does file and socket work that no filter sees.
+# Large kernel interfaces with a history of holes; io_uring also works on files and sockets past any filter.
 KERNEL_SURFACE: Group = {
     "bpf": (321, 280),
     "userfaultfd": (323, 282),
@@ -206,7 +215,7 @@ MODES: Group = {
 # Truncation by path, which Landlock covers from its third version on.
 TRUNCATION: Group = {"truncate": (76, 45), "openat2": (437, 437)}
 
-# Memory outside the limits and programs without a file; the worker's own limits and filters; names for processes.
+# Memory that no limit counts, programs without a file, the worker's own limits and filters.
 WORKER_ONLY: Group = {
     "memfd_create": (319, 279),
     "setrlimit": (160, 164),

@@ -1,9 +1,8 @@
 """Attempts to break out, made by the worker itself right after it was confined.
 
 A confinement is believed only after all of them have failed: walls can be missing for reasons that nobody
-foresaw, and then this says so. Each attempt is harmless if it succeeds. For what only a system call filter
-denies, being refused is not enough of a test if the kernel would refuse it for other reasons as well, so these
-ask in a way that the kernel itself would answer differently.
+foresaw, and then this says so. Each attempt is harmless if it succeeds. Where only a system call filter
+denies something, the call is made in a way that the kernel itself would complain of differently.
 """
 
 from __future__ import annotations
@@ -25,8 +24,8 @@ Canaries = Dict[str, Any]
 """What the host put within reach to see whether it is reached:
 
 ``file`` and ``folder``, outside; ``home`` and some ``names`` in it; ``host``, its process number; ``tcp``, a
-port on which it listens, ``unix`` and ``abstract``, addresses on which it does; ``environment``, the names of the
-only variables the driver may have.
+port on which it listens, ``unix`` and ``abstract``, addresses on which it does; ``environment``, the names of
+the only variables the driver may have.
 """
 
 _REFUSED = frozenset({errno.EPERM, errno.EACCES, errno.ENOSYS})
@@ -36,7 +35,7 @@ _DESCRIPTORS = 64
 
 
 def attempts(policy: Dict[str, Any], platform: str = sys.platform) -> Dict[str, Callable[[Canaries], bool]]:
-    """The attempts that ``policy`` must withstand, by name; each returns whether it broke out, or raises OSError."""
+    """What ``policy`` must withstand, by name; each attempt returns whether it got out, or raises OSError."""
     chosen: Dict[str, Callable[[Canaries], bool]] = {
         "read_file": _read_file,
         "list_home": _list_home,
@@ -73,7 +72,10 @@ def attempts(policy: Dict[str, Any], platform: str = sys.platform) -> Dict[str, 
 
 def attempt_all(policy: Dict[str, Any], canaries: Canaries) -> Dict[str, str]:
     """Make every attempt, and say of each whether it was blocked or found a way open."""
-    return {name: OPEN if _breaks_out(attempt, canaries) else BLOCKED for name, attempt in attempts(policy).items()}
+    return {
+        name: OPEN if _breaks_out(attempt, canaries) else BLOCKED
+        for name, attempt in attempts(policy).items()
+    }
 
 
 def _breaks_out(attempt: Callable[[Canaries], bool], canaries: Canaries) -> bool:
@@ -84,7 +86,7 @@ def _breaks_out(attempt: Callable[[Canaries], bool], canaries: Canaries) -> bool
 
 
 def _read_file(canaries: Canaries) -> bool:
-    with open(canaries["file"], "rb") as file:  # noqa: PTH123 - pathlib costs a start 8 ms
+    with open(canaries["file"], "rb") as file:
         return bool(file.read(1))
 
 
@@ -93,7 +95,7 @@ def _list_home(canaries: Canaries) -> bool:
 
 
 def _write_file(canaries: Canaries) -> bool:
-    path = os.path.join(canaries["folder"], "written")  # noqa: PTH118 - pathlib costs a start 8 ms
+    path = os.path.join(canaries["folder"], "written")
     os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
     return True
 
@@ -139,7 +141,7 @@ def _fork(_canaries: Canaries) -> bool:
 
 
 def _descriptors(_canaries: Canaries) -> bool:
-    """Whether something was inherited that leads elsewhere: a folder, a named file, a second socket, a device."""
+    """Whether something inherited leads elsewhere: a folder, a named file, a second socket, a device."""
     sockets = 0
     for descriptor in range(3, _DESCRIPTORS):
         with contextlib.suppress(OSError):
@@ -152,14 +154,16 @@ def _descriptors(_canaries: Canaries) -> bool:
 
 
 def _is_device(status: os.stat_result) -> bool:
-    return stat.S_ISBLK(status.st_mode) or (stat.S_ISCHR(status.st_mode) and status.st_rdev != os.stat(os.devnull).st_rdev)
+    return stat.S_ISBLK(status.st_mode) or (
+        stat.S_ISCHR(status.st_mode) and status.st_rdev != os.stat(os.devnull).st_rdev
+    )
 
 
 def _reaches(name: str, *arguments: Union[int, bytes]) -> Callable[[Canaries], bool]:
     """Whether the kernel gets to look at this call; its own complaint is as good as a success."""
 
     def attempt(_canaries: Canaries) -> bool:
-        from fleet_rlm.driver.lockdown import kernel  # noqa: PLC0415 - Linux only
+        from fleet_rlm.driver.lockdown import kernel
 
         try:
             kernel.call(name, *arguments)
@@ -171,7 +175,7 @@ def _reaches(name: str, *arguments: Union[int, bytes]) -> Callable[[Canaries], b
 
 
 def _read_memory(canaries: Canaries) -> bool:
-    import ctypes  # noqa: PLC0415 - Linux only, where it is loaded
+    import ctypes
 
     here = ctypes.create_string_buffer(8)
     vector = struct.pack("PN", ctypes.addressof(here), 8)
@@ -180,7 +184,7 @@ def _read_memory(canaries: Canaries) -> bool:
 
 def _map(size: int) -> bool:
     """Whether this much private memory can be had; none of it is touched."""
-    from fleet_rlm.driver.lockdown import kernel  # noqa: PLC0415 - Linux only
+    from fleet_rlm.driver.lockdown import kernel
 
     read_write, private_anonymous = 3, 0x22
     address = kernel.call("mmap", 0, size, read_write, private_anonymous, -1, 0)
