@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -75,7 +76,9 @@ def facts(tmp_path_factory):
     datagrams = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     datagrams.bind(str(folder / "d"))
     names = _name_server()
-    victims = [subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(600)"]) for _ in range(2)]
+    victims = [
+        subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(600)"]) for _ in range(2)
+    ]
     shared = ctypes.CDLL(None).shmget(SHM_KEY, 4096, 0o1600)
     memory = ctypes.create_string_buffer(b"outside")
     os.environ["FLEET_RLM_TEST_CANARY"] = "outside"
@@ -134,13 +137,11 @@ def _greeter(family, address) -> socket.socket:
     server.listen()
 
     def serve() -> None:
-        while True:
-            try:
+        with suppress(OSError):  # until it is closed
+            while True:
                 client, _ = server.accept()
-            except OSError:
-                return
-            client.sendall(b"outside")
-            client.close()
+                client.sendall(b"outside")
+                client.close()
 
     threading.Thread(target=serve, daemon=True).start()
     return server
@@ -152,12 +153,10 @@ def _name_server() -> socket.socket:
     server.bind(("127.0.0.1", 0))
 
     def serve() -> None:
-        while True:
-            try:
+        with suppress(OSError):  # until it is closed
+            while True:
                 question, client = server.recvfrom(512)
                 server.sendto(question[:2] + b"\x81\x80", client)
-            except OSError:
-                return
 
     threading.Thread(target=serve, daemon=True).start()
     return server

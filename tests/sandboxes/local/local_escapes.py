@@ -3,6 +3,8 @@
 This file is sent into drivers as it stands: standard library only. ``expected`` holds, per confinement, how
 the attempt must end; ``Facts`` come from the test and lead to things of its own, made to be reached.
 """
+# Hostile code has no style: each attempt is the plainest call there is.
+# ruff: noqa: PLC0415, PTH101, PTH102, PTH103, PTH104, PTH108, PTH110, PTH118, PTH123, PTH208, PTH211
 
 from __future__ import annotations
 
@@ -17,18 +19,19 @@ import struct
 import subprocess
 import sys
 import threading
-from typing import Any, Callable, Dict, Optional
+from collections.abc import Callable
+from typing import Any
 
-Facts = Dict[str, Any]
+Facts = dict[str, Any]
 
-ESCAPES: Dict[str, Callable[[Facts], bool]] = {}
-EXPECTED: Dict[str, Dict[str, str]] = {}
+ESCAPES: dict[str, Callable[[Facts], bool]] = {}
+EXPECTED: dict[str, dict[str, str]] = {}
 NEEDS_ROOT = set()
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def escape(bwrap: str = "EPERM", landlock: Optional[str] = None, *, root: bool = False) -> Callable[..., Any]:
+def escape(bwrap: str = "EPERM", landlock: str | None = None, *, root: bool = False) -> Callable[..., Any]:
     """Register an attempt with its outcomes; ``root`` if an unconfined user could not do it either."""
 
     def register(function: Callable[[Facts], bool]) -> Callable[[Facts], bool]:
@@ -471,7 +474,9 @@ def io_uring(_facts: Facts) -> bool:
 
 @escape()
 def new_user_namespace(_facts: Facts) -> bool:
-    return _in_a_thread(lambda: call("unshare", 0x00020000 | 0x200)) == 0  # mounts: users need one thread only
+    return (
+        _in_a_thread(lambda: call("unshare", 0x00020000 | 0x200)) == 0
+    )  # mounts: users need one thread only
 
 
 @escape()
@@ -572,7 +577,7 @@ def outlive_the_supervisor(_facts: Facts) -> bool:
 
 def _in_a_thread(work: Callable[[], int]) -> int:
     """A namespace entered by a thread ends with it."""
-    results: Dict[str, Any] = {}
+    results: dict[str, Any] = {}
 
     def run() -> None:
         try:

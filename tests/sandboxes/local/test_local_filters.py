@@ -64,7 +64,9 @@ WORKER_CALLS = [
 ]
 
 
-def answer(machine: str, call: str, arguments: tuple[int, ...], *, processes: bool, landlock: int | None = None) -> str:
+def answer(
+    machine: str, call: str, arguments: tuple[int, ...], *, processes: bool, landlock: int | None = None
+) -> str:
     """What driver's and worker's filter answer together: the kernel takes the stricter one."""
     number = syscalls.NUMBERS[call][syscalls.MACHINES[machine]]
     filters = [driver_rules(landlock), worker_rules(ME, processes=processes)]
@@ -125,7 +127,9 @@ def test_calls_that_nobody_has_looked_at_do_not_exist(machine):
     assert verdict(program, machine, syscalls.NEWEST + 1) == "ENOSYS"
 
 
-@pytest.mark.parametrize(("machine", "other"), [("x86_64", "i386"), ("x86_64", "aarch64"), ("aarch64", "x86_64")])
+@pytest.mark.parametrize(
+    ("machine", "other"), [("x86_64", "i386"), ("x86_64", "aarch64"), ("aarch64", "x86_64")]
+)
 def test_calls_of_another_architecture_kill(machine, other):
     """Foreign numbers would mean other calls, so nothing is decided by them."""
     assert verdict(assemble(driver_rules(None), machine), other, 0) == KILLED
@@ -153,5 +157,7 @@ def test_numbers_are_the_kernels(machine):
 @pytest.mark.parametrize("machine", MACHINES)
 def test_programs_are_within_the_kernels_limits(machine):
     """At most 4096 instructions; both filters together stay far below."""
-    sizes = [len(assemble(rules, machine)) // 8 for rules in (driver_rules(2), worker_rules(ME, processes=False))]
+    sizes = [
+        len(assemble(rules, machine)) // 8 for rules in (driver_rules(2), worker_rules(ME, processes=False))
+    ]
     assert sum(sizes) < 1000

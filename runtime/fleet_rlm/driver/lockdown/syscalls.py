@@ -6,7 +6,11 @@ kernel's own headers. From 424 on, all architectures count alike.
 
 from __future__ import annotations
 
-from typing import Dict, Tuple
+TYPE_CHECKING = False  # typing itself would cost a driver's start 6 ms
+if TYPE_CHECKING:
+    from typing import Dict, Tuple
+
+    Group = Dict[str, Tuple[int, int]]
 
 __all__ = [
     "ALWAYS",
@@ -21,8 +25,6 @@ __all__ = [
 
 MACHINES = {"x86_64": 0, "aarch64": 1}
 """The architectures that are known, and their column in the tables."""
-
-Group = Dict[str, Tuple[int, int]]
 
 # The only way to a network, and to any service that listens on this machine. socketpair() stays, for asyncio.
 NETWORK: Group = {

@@ -1,9 +1,9 @@
-"""Which confinements work on this machine, each proven by starting a driver in it: for ``fleet-rlm doctor``."""
+"""Which confinements work on this machine, each proven by a driver started in it: for the doctor."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from fleet_rlm.errors import ConfinementError, SandboxError
@@ -79,8 +79,10 @@ def _tried(sandbox: LocalSandbox, confinement: Confinement, policy: Policy, *, u
     try:
         sandbox.verify(ready)
     except ConfinementError as error:
-        return Finding(name, False, used, error.message, error.remedy or "", probe, took)
-    return Finding(name, holds=True, used=used, probe=probe, milliseconds=took)
+        finding = Finding(name, holds=False, problem=error.message, remedy=error.remedy or "")
+    else:
+        finding = Finding(name, holds=True)
+    return replace(finding, used=used, probe=probe, milliseconds=took)
 
 
 def first_frame(connection: Connection, seconds: float) -> Frame:
@@ -91,13 +93,11 @@ def first_frame(connection: Connection, seconds: float) -> Frame:
     """
     frames, deadline = FrameReader(), time.monotonic() + seconds
     try:
-        while (frame := frames.next()) is None:
-            data = connection.receive(max(0.0, deadline - time.monotonic()))
-            if not data:
-                raise SandboxError("the driver ended before it was ready.")
-            frames.feed(data)
+        while data := connection.receive(max(0.0, deadline - time.monotonic())):
+            for frame in frames.feed(data):
+                return frame
     except TimeoutError:
         raise SandboxError(f"the driver was not ready within {seconds:.0f} seconds.") from None
     except FrameError as error:
         raise SandboxError(f"the driver sent what is not a frame: {error}.") from error
-    return frame
+    raise SandboxError("the driver ended before it was ready.")
