@@ -44,10 +44,17 @@ def driver_argv(python: str, options: str) -> list[str]:
 class ProcessConnection:
     """The connection to a driver that is a child process. See ``sandboxes.base.Connection``."""
 
-    def __init__(self, process: subprocess.Popen[bytes], end: socket.socket, errors: Any) -> None:
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes],
+        end: socket.socket,
+        errors: Any,
+        on_close: Callable[[], None] | None = None,
+    ) -> None:
         self._process = process
         self._socket = end
         self._errors = errors
+        self._on_close = on_close
         self._sending = threading.Lock()
         self._closed = False
         self._poll = select.poll()
@@ -61,6 +68,7 @@ class ProcessConnection:
         env: Mapping[str, str],
         cwd: str | None = None,
         pass_fds: Sequence[int] = (),
+        on_close: Callable[[], None] | None = None,
     ) -> ProcessConnection:
         """Start ``argv`` with its end of the socket as stdin.
 
@@ -69,6 +77,7 @@ class ProcessConnection:
             env: its whole environment.
             cwd: its working folder.
             pass_fds: further descriptors to leave open under their own numbers.
+            on_close: called once, when the driver has ended and the connection is closed.
 
         Raises:
             SandboxError: the command cannot be started.
@@ -85,7 +94,7 @@ class ProcessConnection:
             raise SandboxError(f"cannot start {argv[0]}: {error.strerror or error}.") from error
         finally:
             theirs.close()
-        return cls(process, ours, errors)
+        return cls(process, ours, errors, on_close)
 
     @property
     def pid(self) -> int:
@@ -151,6 +160,8 @@ class ProcessConnection:
             self._process.wait()
         self._socket.close()
         self._errors.close()
+        if self._on_close is not None:
+            self._on_close()
 
     @contextlib.contextmanager
     def _reachable(self) -> Any:

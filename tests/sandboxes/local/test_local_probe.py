@@ -1,0 +1,180 @@
+"""The probe: drivers with one wall missing are found out, and nothing runs in them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+import fleet_rlm
+from fleet_rlm.driver.lockdown.attempts import BLOCKED, attempts
+from fleet_rlm.errors import ConfinementError
+from fleet_rlm.sandboxes.local import LocalSandbox
+from fleet_rlm.sandboxes.local.choose import candidates
+from fleet_rlm.sandboxes.local.launch import Launch
+from fleet_rlm.sandboxes.local.report import examine, first_frame
+
+PACKAGE = Path(fleet_rlm.__file__).parent
+PARTS = ("protocol.py", "values", "driver")
+
+# The driver's own walls, each taken down by one edit of its sources: (file, what stands there, what instead).
+NO_FILES = ("driver/lockdown/__init__.py", "landlock.guard_files(policy)", "pass")
+NO_SCOPE = ("driver/lockdown/__init__.py", "landlock.scope()", "pass")
+NO_DRIVER_FILTER = ("driver/lockdown/__init__.py", "seccomp.driver_rules(abi)", "[]")
+NO_WORKER_FILTER = (
+    "driver/lockdown/__init__.py",
+    'seccomp.worker_rules(os.getpid(), processes=policy["processes"])',
+    "[]",
+)
+NO_MEMORY_LIMIT = ("driver/lockdown/__init__.py", "_limit(resource.RLIMIT_DATA, policy", "print(policy")
+DESCRIPTORS_KEPT = ("driver/child.py", "os.closerange(", "max(")
+NO_FILTERS = (NO_DRIVER_FILTER, NO_WORKER_FILTER)
+
+BY_DRIVER_FILTER = {
+    *("file_handles", "io_uring", "keyrings", "mounts", "namespaces", "ptrace", "shared_memory", "udp"),
+}
+BY_WORKER_FILTER = {"anonymous_files", "execute", "fork", "limits"}
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A confinement with walls missing, and the attempts that then get through."""
+
+    confinement: str
+    holes: set[str]
+    edits: tuple[tuple[str, str, str], ...] = ()
+    flags: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    environment: dict[str, str] = field(default_factory=dict)
+    opened: tuple[str, ...] = ()
+
+
+MUTANTS = {
+    "landlock without Landlock": Mutant(
+        "landlock", {"read_file", "list_home", "write_file"}, edits=(NO_FILES, NO_SCOPE)
+    ),
+    "landlock without the driver's filter": Mutant(
+        "landlock", BY_DRIVER_FILTER | {"unix_socket"}, edits=(NO_DRIVER_FILTER,)
+    ),
+    "landlock without the worker's filter": Mutant("landlock", BY_WORKER_FILTER, edits=(NO_WORKER_FILTER,)),
+    "landlock with nothing": Mutant(
+        "landlock",
+        {
+            *BY_DRIVER_FILTER,
+            *BY_WORKER_FILTER,
+            *("abstract_socket", "list_home", "memory", "read_file", "read_memory", "signal_host", "tcp"),
+            *("unix_socket", "write_file"),
+        },
+        edits=(NO_FILES, NO_SCOPE, *NO_FILTERS, NO_MEMORY_LIMIT),
+    ),
+    "landlock with the supervisor's descriptors": Mutant(
+        "landlock", {"descriptors"}, edits=(DESCRIPTORS_KEPT,)
+    ),
+    "landlock without a memory limit": Mutant("landlock", {"memory"}, edits=(NO_MEMORY_LIMIT,)),
+    "landlock with the host's environment": Mutant(
+        "landlock", {"environment"}, environment={"FLEET_RLM_TEST_KEY": "secret"}
+    ),
+    "landlock with the home readable": Mutant("landlock", {"list_home"}, opened=("home",)),
+    "bwrap without the worker's filter": Mutant("bwrap", BY_WORKER_FILTER, edits=(NO_WORKER_FILTER,)),
+    "bwrap without a memory limit": Mutant("bwrap", {"memory"}, edits=(NO_MEMORY_LIMIT,)),
+    "bwrap with the home bound": Mutant("bwrap", {"list_home"}, opened=("home",)),
+    "bwrap with the temporary folder bound": Mutant(
+        "bwrap", {"read_file", "write_file"}, opened=("session",)
+    ),
+    "bwrap with the host's environment": Mutant(
+        "bwrap", {"environment"}, without=("--clearenv",), environment={"FLEET_RLM_TEST_KEY": "secret"}
+    ),
+    "bwrap with the host's network and no filters": Mutant(
+        "bwrap",
+        BY_DRIVER_FILTER | BY_WORKER_FILTER | {"tcp", "abstract_socket"},
+        edits=(*NO_FILTERS, NO_SCOPE),
+        flags=("--share-net",),
+    ),
+}
+
+
+class Mutated:
+    """A confinement that starts what ``mutant`` makes of it."""
+
+    def __init__(self, mutant: Mutant, root: Path) -> None:
+        (self._real,) = candidates(mutant.confinement)
+        self._mutant, self._root = mutant, root
+
+    @property
+    def name(self) -> str:
+        return self._real.name
+
+    def launch(self, policy, session) -> Launch:
+        opened = {"home": str(Path.home()), "session": str(session.folder)}
+        binds = [opened[one] for one in self._mutant.opened]
+        extra = [str(self._root), *(binds if self.name == "landlock" else [])]
+        launch = self._real.launch(replace(policy, read=(*policy.read, *extra)), session)
+        argv = [
+            str(self._root / "driver" / "__main__.py") if part.endswith("driver/__main__.py") else part
+            for part in launch.argv
+            if part not in self._mutant.without
+        ]
+        if self.name == "bwrap":
+            flags = [*self._mutant.flags, *(word for path in binds for word in ("--bind", path, path))]
+            place = argv.index("--remount-ro", argv.index("--setenv"))
+            argv[place:place] = flags
+        return Launch(tuple(argv), {**launch.env, **self._mutant.environment})
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A copy of the driver to take walls out of. Not below the home, which must stay out of reach."""
+    for part in PARTS:
+        source = PACKAGE / part
+        copy = shutil.copytree if source.is_dir() else shutil.copy
+        copy(source, tmp_path / part)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_missing_wall_is_found_out(name, root, home):
+    """The probe names exactly the holes of each broken confinement, and it is refused."""
+    mutant = MUTANTS[name]
+    (home / "key.txt").write_text("secret")
+    for file, old, new in mutant.edits:
+        text = (root / file).read_text(encoding="utf-8")
+        assert old in text
+        (root / file).write_text(text.replace(old, new), encoding="utf-8")
+    sandbox = LocalSandbox()
+    connection = sandbox.open_under(Mutated(mutant, root), sandbox.policy)
+    try:
+        ready = first_frame(connection, 20).header
+    finally:
+        connection.close()
+    assert {attempt for attempt, answer in ready["probe"].items() if answer != BLOCKED} == {
+        hole for hole in mutant.holes if _possible(hole)
+    }
+    with pytest.raises(ConfinementError, match="does not hold"):
+        sandbox.verify(ready)
+
+
+def _possible(hole: str) -> bool:
+    """Whether this user could do it without any wall: a driver of root's has given up capabilities already."""
+    return hole not in ({"read_memory"} if os.geteuid() == 0 else {"file_handles"})
+
+
+def test_what_was_not_attempted_is_not_believed():
+    """A driver that leaves an attempt out, or reports one of which nobody knows that it failed, is refused."""
+    sandbox = LocalSandbox()
+    expected = dict.fromkeys(attempts(sandbox.policy.for_driver("", 0)), BLOCKED)
+    sandbox.verify({"probe": expected})
+    for probe in ({}, {**expected, "more": "open"}, {name: expected[name] for name in list(expected)[1:]}):
+        with pytest.raises(ConfinementError, match="does not hold"):
+            sandbox.verify({"probe": probe})
+
+
+@pytest.mark.parametrize("processes", [False, True])
+def test_a_whole_confinement_is_believed(confinement, processes):
+    """Every attempt fails in each confinement as it is, whether or not processes are allowed."""
+    sandbox = LocalSandbox(confinement=confinement, allow_subprocess=processes)
+    (finding,) = examine(sandbox)
+    assert finding == replace(finding, name=confinement, holds=True, used=True, problem="", remedy="")
+    assert set(finding.probe) == set(attempts(sandbox.policy.for_driver("", 0)))
