@@ -7,68 +7,34 @@ One interpreter is one session with one namespace; parallel runs take one each f
 
 from __future__ import annotations
 
-import inspect
 import keyword
 import threading
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from dspy.primitives.code_interpreter import CodeExecutionError, CodeInterpreterError, FinalOutput
 from dspy.utils.callback import BaseCallback, with_callbacks
-from typing_extensions import Self
 
-from fleet_rlm.driver import helpers
 from fleet_rlm.errors import FleetError
+from fleet_rlm.guidance import explain, instructions
 from fleet_rlm.host.client import DriverClient
 from fleet_rlm.host.outcome import Limits, Outcome
 from fleet_rlm.host.tools import call_tool
+from fleet_rlm.sandboxes.local import Limits as LocalLimits
+from fleet_rlm.sandboxes.local import LocalSandbox
 from fleet_rlm.sandboxes.trusted import TrustedSandbox
 from fleet_rlm.values import CrossingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import TypeVar
+
+    from typing_extensions import Self
 
     from fleet_rlm.sandboxes.base import Sandbox
 
-    Session = TypeVar("Session", bound="SandboxInterpreter")
-
-__all__ = ["InterpreterFactory", "SandboxInterpreter", "TrustedInterpreter"]
+__all__ = ["InterpreterFactory", "LocalSandboxInterpreter", "SandboxInterpreter", "TrustedInterpreter"]
 
 _RESERVED = frozenset({"SUBMIT", "__builtins__"})
 _SETUP_PREFIXES = ("__dspy", "_raw_")  # variables of the cells in which dspy itself prepares a session
-_NAMES_TOLD = 20
-_LONG_DEFAULT = 24
-
-
-def instructions(description: str) -> str:
-    """Return what the planner is told of a sandbox: its limits, the session's rules and the helpers."""
-    rules = f"""\
-Code runs as CPython in a persistent session. {description}
-State persists between steps; inputs are set to their original values again at each step.
-Output is stdout, stderr and the value of the last expression. What is cut from a long output is marked, and
-`get_output(n)` returns all that step n printed.
-SUBMIT takes one value per output field, by position or by name; sets, dates, numpy and pandas values are
-converted to JSON.
-A step that runs too long is interrupted and its variables are kept.
-Helpers, already defined:"""
-    told = (
-        f"- `{helper_signature(helper)}`: {(helper.__doc__ or '').splitlines()[0]}"
-        for helper in helpers.HELPERS
-    )
-    return "\n".join([rules, *told])
-
-
-def helper_signature(helper: Callable[..., Any]) -> str:
-    """A helper's signature as a caller needs it: without types, long defaults left out."""
-    parameters = [
-        parameter.replace(
-            annotation=inspect.Parameter.empty,
-            default=... if len(repr(parameter.default)) > _LONG_DEFAULT else parameter.default,
-        )
-        for parameter in inspect.signature(helper).parameters.values()
-    ]
-    return helper.__name__ + str(inspect.Signature(parameters)).replace("Ellipsis", "…")
 
 
 class SandboxInterpreter:
@@ -87,7 +53,7 @@ class SandboxInterpreter:
         callbacks: dspy callbacks of this instance.
     """
 
-    execution_instructions: ClassVar[str]
+    execution_instructions: str
 
     def __init__(
         self,
@@ -103,6 +69,7 @@ class SandboxInterpreter:
         if execute_timeout is not None and execute_timeout <= 0:
             raise ValueError(f"execute_timeout must be positive or None, not {execute_timeout}")
         _check_names(tools or {}, "tool")
+        self.execution_instructions = instructions(sandbox.description)
         self.tools: dict[str, Callable[..., Any]] = dict(tools or {})
         self.output_fields = output_fields
         self.callbacks = list(callbacks or [])
@@ -198,27 +165,7 @@ class SandboxInterpreter:
             return outcome.output.rstrip("\n") or None
         if outcome.kind == "syntax":
             raise SyntaxError(outcome.detail)
-        parts = [outcome.output.rstrip("\n"), self._explanation(outcome)]
-        raise CodeExecutionError("\n".join(part for part in parts if part))
-
-    def _explanation(self, outcome: Outcome) -> str:
-        """What went wrong in a cell, and what state it left."""
-        if outcome.kind == "error":
-            return outcome.detail
-        spent = (
-            f"after {self._limits.timeout:g} s "
-            if self._limits.timeout and outcome.reason != "request"
-            else ""
-        )
-        if outcome.kind == "interrupted":
-            return f"{outcome.detail}\nThe step was interrupted {spent}and its variables are kept."
-        gone = ", ".join(outcome.lost[:_NAMES_TOLD]) + (", …" if len(outcome.lost) > _NAMES_TOLD else "")
-        inputs = ", ".join(sorted(self._inputs))
-        return (
-            f"This step's Python process ended ({_cause(outcome.detail, spent)}); a fresh one took over. "
-            f"Gone are all imports, functions and variables{f' ({gone})' if gone else ''}. "
-            f"{f'The inputs ({inputs}), the' if inputs else 'The'} tools and the helpers are at hand again."
-        )
+        raise CodeExecutionError(explain(outcome, self._limits.timeout, self._inputs))
 
     @with_callbacks
     def invoke_tool(self, tool_name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
@@ -282,30 +229,70 @@ class SandboxInterpreter:
         return self.execute(code, variables)
 
 
-@dataclass(frozen=True)
 class InterpreterFactory:
-    """Creates interpreters of one kind and configuration; safe to call from several threads."""
+    """Creates interpreters of one kind and configuration; safe to call from several threads.
 
-    kind: type[SandboxInterpreter]
-    config: dict[str, Any]
+    Args:
+        kind: the interpreter's class.
+        config: its arguments; checked now, because dspy calls factories late.
+    """
 
-    @property
-    def execution_instructions(self) -> str:
-        """What dspy tells the planner about the interpreters made here."""
-        return self.kind.execution_instructions
+    def __init__(self, kind: Callable[..., SandboxInterpreter], config: dict[str, Any]) -> None:
+        self._kind = kind
+        self._config = config
+        self.execution_instructions = kind(**config).execution_instructions
 
     def __call__(self) -> SandboxInterpreter:
         """Make a new one; nothing is started."""
-        return self.kind(**self.config)
+        return self._kind(**self._config)
+
+
+class LocalSandboxInterpreter(SandboxInterpreter):
+    """Runs generated code in the embedded sandbox: on this machine, confined or not at all.
+
+    Args:
+        volume: host folder that code can write in as ``/data``, or None.
+        allow_subprocess: whether code may start processes.
+        memory: most memory of generated code, in bytes; documents are not counted. None: half the machine's.
+        packages: installed distributions that code can import, with what they require.
+        confinement: ``bwrap``, ``landlock`` or ``seatbelt``; None takes the first that holds.
+        **options: as for ``SandboxInterpreter``.
+    """
+
+    execution_instructions = instructions(LocalSandbox().description)
+
+    def __init__(
+        self,
+        *,
+        volume: str | None = None,
+        allow_subprocess: bool = False,
+        memory: int | None = None,
+        packages: tuple[str, ...] = LocalSandbox.packages,
+        confinement: str | None = None,
+        **options: Any,
+    ) -> None:
+        sandbox = LocalSandbox(
+            volume=volume,
+            allow_subprocess=allow_subprocess,
+            limits=LocalLimits(memory=memory),
+            packages=packages,
+            confinement=confinement,
+        )
+        super().__init__(sandbox=sandbox, **options)
 
 
 class TrustedInterpreter(SandboxInterpreter):
-    """Runs generated code **without any confinement**, with your own files, network and processes."""
+    """Runs generated code **without any confinement**, with your own files, network and processes.
+
+    Args:
+        volume: host folder that code knows as ``/data``, or None.
+        **options: as for ``SandboxInterpreter``.
+    """
 
     execution_instructions = instructions(TrustedSandbox.description)
 
-    def __init__(self, *args: Any, volume: str | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, sandbox=TrustedSandbox(volume=volume), **kwargs)
+    def __init__(self, *, volume: str | None = None, **options: Any) -> None:
+        super().__init__(sandbox=TrustedSandbox(volume=volume), **options)
 
 
 def _check_names(names: Any, what: str) -> None:
@@ -320,14 +307,3 @@ def _check_names(names: Any, what: str) -> None:
             raise CodeInterpreterError(
                 f"{name!r} cannot be a {what} name: it must be an identifier of your own"
             )
-
-
-def _cause(detail: str, spent: str) -> str:
-    """A person's words for what ended a worker."""
-    if detail in ("timeout", "request"):
-        return f"it did not stop when interrupted {spent}".rstrip()
-    return {
-        "signal SIGKILL": "it was killed, most likely for using too much memory",
-        "signal SIGSEGV": "a crash in native code: SIGSEGV",
-        "signal SIGSYS": "a system call that the sandbox forbids",
-    }.get(detail, detail)

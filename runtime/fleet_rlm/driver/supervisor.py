@@ -61,6 +61,7 @@ class Supervisor:
         self._archive = Archive()
         self._history: Dict[str, Frame] = {}
         self._cell: Optional[_Cell] = None
+        self._probe: Dict[str, str] = {}
 
     def run(self) -> None:
         """Serve until the host ends the session, goes away, or falls silent for too long."""
@@ -205,16 +206,20 @@ class Supervisor:
         elif kind == "output":
             self._child.send(self._kept_output(int(header["id"]), int(header["step"])))
         elif kind == "up" and not self._child.is_up:
-            self._child.is_up = True
-            if self._child.generation == 1:
-                self._greet(header.get("probe", {}))
+            return self._welcome(header.get("probe", {}))
         else:
             return False
         return True
 
-    def _greet(self, probe: Dict[str, str]) -> None:
+    def _welcome(self, probe: Dict[str, str]) -> bool:
+        """Take a worker in; a later one only if it is as confined as the first, which the host verified."""
+        self._child.is_up = True
+        if self._child.generation > 1:
+            return probe == self._probe
+        self._probe = probe
         python = ".".join(map(str, sys.version_info[:3]))
         self._say({"type": "ready", "protocol": PROTOCOL, "python": python, "probe": probe})
+        return True
 
     def _relay_call(self, number: int, name: str, payload: bytes) -> None:
         if self._cell is None:

@@ -9,7 +9,7 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from fleet_rlm.errors import ConfinementError, SandboxError
+from fleet_rlm.errors import SandboxError
 from fleet_rlm.host.outcome import Limits, Outcome
 from fleet_rlm.host.tools import ToolThreads, call_tool
 from fleet_rlm.host.variables import VariableTable
@@ -64,12 +64,7 @@ class DriverClient:
         if frame.header["protocol"] != PROTOCOL:
             spoken = f"the driver speaks protocol {frame.header['protocol']}, not {PROTOCOL}."
             raise SandboxError(spoken, remedy="Reinstall fleet-rlm.")
-        broken = sorted(name for name, result in frame.header.get("probe", {}).items() if result == "open")
-        if broken:
-            raise ConfinementError(
-                f"the confinement does not hold on this machine ({', '.join(broken)}); nothing was run.",
-                remedy="See `fleet-rlm doctor`; use --sandbox modal, or install bubblewrap.",
-            )
+        self._sandbox.verify(frame.header)
         self.ready = frame.header
 
     def configure(self, tools: list[str], fields: list[dict[str, Any]] | None) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 __all__ = ["Connection", "Content", "Sandbox"]
 
@@ -83,6 +83,17 @@ class Sandbox(Protocol):
     @property
     def description(self) -> str:
         """One line for the planner: what code in this sandbox can and cannot do."""
+        ...
+
+    def verify(self, ready: Mapping[str, Any]) -> None:
+        """Look at what a driver reported before it was sent anything.
+
+        Args:
+            ready: header of its ``ready`` frame; ``probe`` maps each attempt to break out to its result.
+
+        Raises:
+            ConfinementError: the sandbox does not confine as it should.
+        """
         ...
 
     def open(self) -> Connection:

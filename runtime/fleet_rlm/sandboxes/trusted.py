@@ -11,9 +11,12 @@ import os
 import sys
 import tempfile
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from fleet_rlm.sandboxes.process import DRIVER_FD, ProcessConnection, driver_argv
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["TrustedSandbox"]
 
@@ -30,6 +33,9 @@ class TrustedSandbox:
     description: ClassVar[str] = "Not confined: code runs with the user's own files, network and processes."
 
     volume: str | None = None
+
+    def verify(self, ready: Mapping[str, Any]) -> None:
+        """Nothing is confined, so there is nothing to verify."""
 
     def open(self) -> ProcessConnection:
         """Start a driver. See ``sandboxes.base.Sandbox``."""
