@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from dspy.primitives.code_interpreter import CodeExecutionError, CodeInterpreterError, FinalOutput
 from dspy.utils.callback import BaseCallback, with_callbacks
 
-from fleet_rlm.errors import FleetError
+from fleet_rlm.errors import FleetError, UsageError
 from fleet_rlm.guidance import explain, instructions
 from fleet_rlm.host.client import DriverClient
 from fleet_rlm.host.outcome import Limits, Outcome
@@ -154,6 +154,8 @@ class SandboxInterpreter:
             return client.execute(code, variables, step=step)
         except CrossingError as error:
             raise CodeInterpreterError(f"variable {error}") from error
+        except UsageError as error:
+            raise CodeInterpreterError(str(error)) from error
         except FleetError as error:
             raise self._end(error) from error
 

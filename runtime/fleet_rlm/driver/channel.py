@@ -57,7 +57,7 @@ class Shield:
 
 
 class _Waiter:
-    """One thread that waits for one reply."""
+    """One thread that waits for one frame."""
 
     __slots__ = ("reply", "wake")
 
@@ -65,6 +65,12 @@ class _Waiter:
         self.reply: Optional[Frame] = None
         self.wake = _thread.allocate_lock()
         self.wake.acquire()
+
+    def deliver(self, reply: Frame) -> None:
+        """Hand over what it waits for."""
+        self.reply = reply
+        if self.wake.locked():
+            self.wake.release()
 
 
 class Channel:
@@ -83,7 +89,8 @@ class Channel:
         self._poll = select.poll()
         self._poll.register(end.fileno(), select.POLLIN)
         self._pid = os.getpid()
-        self.commands: Deque[Frame] = deque()
+        self._commands: Deque[Frame] = deque()
+        self._commander: Optional[_Waiter] = None
         self.descriptors: List[int] = []
 
     def send(self, header: Dict[str, Any], payload: bytes = b"") -> None:
@@ -97,9 +104,13 @@ class Channel:
 
     def next_command(self) -> Frame:
         """Wait for the next frame that is not a reply. Main thread only, between cells."""
-        while not self.commands:
-            self._dispatch(self._receive())
-        return self.commands.popleft()
+        with self._state:
+            if self._commands:
+                return self._commands.popleft()
+            self._commander = waiter = _Waiter()
+        self._wait(waiter)
+        assert waiter.reply is not None  # noqa: S101 - what _wait waits for
+        return waiter.reply
 
     def request(self, header: Dict[str, Any], payload: bytes = b"") -> Frame:
         """Send a frame that is answered, and wait for the answer. Any thread.
@@ -163,9 +174,11 @@ class Channel:
             self._shield.up = True
 
     def _hand_on(self) -> None:
+        """Let another waiting thread read from here on."""
         with self._state:
             self._led = False
-            for other in list(self._waiters.values()):
+            others = [*self._waiters.values(), *([self._commander] if self._commander else [])]
+            for other in others:
                 if other.reply is None and other.wake.locked():
                     other.wake.release()
                     break
@@ -183,12 +196,13 @@ class Channel:
         return self._frames.feed(data)
 
     def _dispatch(self, frames: List[Frame]) -> None:
-        for frame in frames:
-            if frame.header["type"] not in _REPLIES:
-                self.commands.append(frame)
-                continue
-            waiter = self._waiters.get(frame.header.get("id", 0))
-            if waiter is not None:
-                waiter.reply = frame
-                if waiter.wake.locked():
-                    waiter.wake.release()
+        with self._state:
+            for frame in frames:
+                if frame.header["type"] in _REPLIES:
+                    waiter = self._waiters.get(frame.header.get("id", 0))
+                else:
+                    waiter, self._commander = self._commander, None
+                    if waiter is None:
+                        self._commands.append(frame)
+                if waiter is not None:
+                    waiter.deliver(frame)

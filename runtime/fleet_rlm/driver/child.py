@@ -110,8 +110,11 @@ class Child:
         return self._frames.feed(data) if data else None
 
     def drain(self, take: Callable[[bytes], None]) -> None:
-        """Pass on everything it and its own children have written so far."""
-        while True:
+        """Pass on what it and its own children have written so far.
+
+        At most as much as the pipe holds: a worker that writes without end must not hold up the supervisor.
+        """
+        for _ in range(_PIPE_BYTES // _PIECE + 1):
             try:
                 data = os.read(self.pipe, _PIECE)
             except BlockingIOError:

@@ -22,9 +22,10 @@ class _CellStream(io.TextIOWrapper):
     owner: Streams
 
     def write(self, text: str) -> int:
-        if self.owner.leftover and self.owner.is_leftover():
-            return self.owner.keep_background(text)
-        return super().write(text)
+        with self.owner.writing:
+            if self.owner.leftover and self.owner.is_leftover():
+                return self.owner.keep_background(text)
+            return super().write(text)
 
     def close(self) -> None:
         self.flush()
@@ -35,6 +36,7 @@ class Streams:
 
     def __init__(self, pipe: int) -> None:
         self._pipe = pipe
+        self.writing = _thread.allocate_lock()
         self.leftover: FrozenSet[Any] = frozenset()
         self._background: List[str] = []
         self._background_size = 0
@@ -64,7 +66,9 @@ class Streams:
         sys.stdout, sys.stderr, sys.stdin = self._out, self._err, self._in
 
     def end(self) -> None:
-        """Push out what is buffered, and remember which threads outlive the cell."""
+        """Remember which threads outlive the cell, then push out what is buffered."""
+        with self.writing:  # no thread is between being asked and having written
+            self.leftover = self._threads()
         try:
             sys.stdout.flush()
             sys.stderr.flush()
@@ -74,7 +78,6 @@ class Streams:
             self._out.flush()
         except (OSError, ValueError):
             self._open()
-        self.leftover = self._threads()
 
     def _threads(self) -> FrozenSet[Any]:
         threading = sys.modules.get("threading")

@@ -9,7 +9,7 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from fleet_rlm.errors import SandboxError
+from fleet_rlm.errors import SandboxError, UsageError
 from fleet_rlm.host.outcome import Limits, Outcome
 from fleet_rlm.host.tools import ToolThreads, call_tool
 from fleet_rlm.host.variables import VariableTable
@@ -84,12 +84,17 @@ class DriverClient:
 
         Raises:
             CrossingError: a variable cannot cross; nothing was run.
+            UsageError: a variable is larger than this sandbox takes; nothing was run.
             SandboxError: the driver is gone, and its session with it.
             KeyboardInterrupt: the caller was interrupted; the cell has been too, and the session goes on.
         """
         binding = self._variables.bind(variables)
-        for outgoing in binding.send:
-            self._live().send_value(outgoing.header, outgoing.content)
+        try:
+            for outgoing in binding.send:
+                self._live().send_value(outgoing.header, outgoing.content)
+        except UsageError:
+            self._variables.unbind(binding)
+            raise
         for value in binding.forget:
             self._send({"type": "forget", "value": value})
         self._number += 1

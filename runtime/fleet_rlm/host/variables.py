@@ -110,6 +110,12 @@ class VariableTable:
         self._bound.update((name, (variables[name], value)) for name, value in names.items())
         return Binding(send, self._drop(replaced), names)
 
+    def unbind(self, binding: Binding) -> None:
+        """Forget what ``binding`` was to send, because it was not all sent."""
+        unsent = {outgoing.header["value"] for outgoing in binding.send}
+        self._undo(binding.send)
+        self._bound = {name: bound for name, bound in self._bound.items() if bound[1] not in unsent}
+
     def _id_of(self, name: str) -> str | None:
         bound = self._bound.get(name)
         return None if bound is None else bound[1]
