@@ -1,8 +1,5 @@
-"""The fleet-rlm command."""
+"""The fleet-rlm command: thin, and quick to say hello (no dspy, no modal, no rich until they are needed)."""
 
-from __future__ import annotations
+from fleet_rlm.cli.main import main
 
-
-def main() -> None:
-    """Run the command line."""
-    raise SystemExit("fleet-rlm is being built")
+__all__ = ["main"]

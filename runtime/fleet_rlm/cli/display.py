@@ -1,0 +1,90 @@
+"""Progress for people, on stderr: a live line on a terminal, plain lines elsewhere, nothing when asked for nothing."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from fleet_rlm import progress
+from fleet_rlm.cli.show import first_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fleet_rlm.progress import Event, Listener
+
+_PREPARING = {
+    "documents": "reading documents",
+    "model": "preparing the model",
+    "sandbox": "preparing the sandbox",
+}
+
+
+@contextmanager
+def listening(*, verbose: bool) -> Iterator[Listener]:
+    """Yield the listener that fits stderr."""
+    if not verbose:
+        yield progress.ignore
+    elif sys.stderr.isatty():
+        from fleet_rlm.cli.live import live_display  # noqa: PLC0415 - rich, only on a terminal
+
+        with live_display() as listener:
+            yield listener
+    else:
+        yield _plain
+
+
+def line_for(event: Event) -> str | None:
+    """Return the line that tells ``event``, or None if it is only worth a moving display."""
+    line = _LINES.get(type(event))
+    return line(event) if line else None  # type: ignore[operator] # each takes the event it is listed under
+
+
+def plural(count: int, word: str) -> str:
+    """``1 document``, ``2,000 documents``."""
+    return f"{count:,} {word}{'s' * (count != 1)}"
+
+
+def _read(event: progress.DocumentsRead) -> str:
+    return f"read {plural(event.count, 'document')}: {event.chars:,} characters, {event.lines:,} lines"
+
+
+def _sandbox(event: progress.SandboxChosen) -> str:
+    return f"sandbox: {event.name} ({event.detail})" if event.detail else f"sandbox: {event.name}"
+
+
+def _started(event: progress.IterationStarted) -> str:
+    return f"[{event.number}/{event.limit}] {first_line(event.code)}  (planner {event.seconds:.1f} s)"
+
+
+def _ended(event: progress.IterationEnded) -> str:
+    outcome = "failed: " if event.failed else "→ "
+    said = first_line(event.output.removeprefix("[Error] ")) or "(no output)"
+    calls = f", {plural(event.sub_calls, 'sub-call')}" if event.sub_calls else ""
+    return f"      {outcome}{said}  ({event.seconds:.1f} s{calls})"
+
+
+def _finished(event: progress.Finished) -> str:
+    how = "done" if event.complete else "ended without a finished answer"
+    counts = f"{plural(event.iterations, 'iteration')}, {plural(event.sub_calls, 'sub-call')}"
+    return f"{how}: {counts}, {event.seconds:.1f} s"
+
+
+_LINES = {
+    progress.Preparing: lambda event: _PREPARING.get(event.what, event.what),
+    progress.DocumentsRead: _read,
+    progress.SandboxChosen: _sandbox,
+    progress.IterationStarted: _started,
+    progress.IterationEnded: _ended,
+    progress.Warned: lambda event: f"warning: {event.message}",
+    progress.Finished: _finished,
+}
+
+
+def _plain(event: Event) -> None:
+    line = line_for(event)
+    if line is not None:
+        click.echo(line, err=True)

@@ -1,0 +1,102 @@
+"""How things that went wrong are told: one line and a remedy, or one JSON object; a log file for a bug."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from fleet_rlm.errors import FleetError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+BUG = 3
+"""Exit code of an error that nobody raised on purpose."""
+
+PIPE_CLOSED = 141
+"""Exit code when nobody reads our output any more, as a shell reports SIGPIPE."""
+
+
+def wants_json(arguments: Sequence[str]) -> bool:
+    """Whether ``--json`` is among the options, also when the rest cannot be parsed."""
+    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    return "--json" in options
+
+
+def report_error(error: FleetError, *, as_json: bool) -> int:
+    """Tell an error that was raised on purpose."""
+    return _tell(type(error).__name__, error.message, error.remedy, error.exit_code, as_json=as_json)
+
+
+def report_click(error: click.ClickException, *, as_json: bool) -> int:
+    """Tell what click found wrong with the command line."""
+    context = getattr(error, "ctx", None)
+    if isinstance(error, click.exceptions.NoArgsIsHelpError) or context is None:
+        remedy = None
+    else:
+        remedy = f"See {context.command_path} --help."
+    message = error.format_message().strip()
+    if isinstance(error, click.exceptions.NoArgsIsHelpError) and not as_json:
+        click.echo(message, err=True)
+        return error.exit_code
+    name = "UsageError" if isinstance(error, click.UsageError) else type(error).__name__
+    return _tell(name, message, remedy, error.exit_code, as_json=as_json)
+
+
+def report_interrupt(message: str, exit_code: int, *, as_json: bool) -> int:
+    """Tell that somebody ended the command."""
+    if as_json:
+        return _tell("Interrupted", message, None, exit_code, as_json=True)
+    click.echo(message, err=True)
+    return exit_code
+
+
+def report_bug(error: Exception, *, as_json: bool) -> int:
+    """Write the traceback to a log file, redacted, and name the file."""
+    try:
+        log = _write_log(error)
+    except OSError as reason:
+        where = f"Its log could not be written: {reason}."
+    else:
+        where = f"Details are in {log}; please report it with that file."
+    message = f"This is a bug in fleet-rlm: {type(error).__name__}."
+    return _tell("Bug", message, where, BUG, as_json=as_json)
+
+
+def reader_is_gone() -> int:
+    """Nobody reads our output any more: say nothing, and let nothing be said at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return PIPE_CLOSED
+
+
+def _tell(name: str, message: str, remedy: str | None, exit_code: int, *, as_json: bool) -> int:
+    from fleet_rlm.wiring import redacted  # noqa: PLC0415 - only when something went wrong
+
+    message, remedy = redacted(message), redacted(remedy) if remedy else None
+    if as_json:
+        error = {"type": name, "message": message, "remedy": remedy, "exit_code": exit_code}
+        click.echo(json.dumps({"error": error}))
+    else:
+        click.echo(f"Error: {message} {remedy}" if remedy else f"Error: {message}", err=True)
+    return exit_code
+
+
+def _write_log(error: Exception) -> Path:
+    import platform  # noqa: PLC0415 - only for a bug
+    import time  # noqa: PLC0415
+    import traceback  # noqa: PLC0415
+
+    from fleet_rlm import __version__, wiring  # noqa: PLC0415
+
+    folder = wiring.state_folder() / "logs"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    log = folder / f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}.log"
+    head = f"fleet-rlm {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
+    trace = "".join(traceback.format_exception(error))
+    log.write_text(wiring.redacted(head + trace), encoding="utf-8")
+    return log

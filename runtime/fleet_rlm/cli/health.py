@@ -1,0 +1,92 @@
+"""How ``fleet-rlm doctor`` looks: the checks as a table, the self-test as a story."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fleet_rlm import doctor, progress
+from fleet_rlm.cli import quiet, show
+from fleet_rlm.cli.display import plural
+from fleet_rlm.selftest import QUESTION, Outcome
+from fleet_rlm.selftest import self_test as run_self_test
+
+if TYPE_CHECKING:
+    from fleet_rlm.progress import Event
+
+_INDENT = "      "
+
+
+def report(*, with_modal: bool, end: bool, as_json: bool) -> int:
+    """Print the checks; return 1 if any is an error."""
+    quiet.silence_libraries()
+    found = list(doctor.checks())
+    if with_modal:
+        found += doctor.modal_checks(end=end)
+    if as_json:
+        show.json_line(doctor.as_data(found))
+    else:
+        width = max(len(check.name) for check in found)
+        for check in found:
+            click.echo(f"{check.status:<8} {check.name:<{width}}  {check.message}")
+    return int(doctor.worst(found) == doctor.ERROR)
+
+
+def self_test(*, as_json: bool) -> int:
+    """Run the self-test and tell it; return 1 if the answer is wrong."""
+    quiet.silence_libraries()
+    if not as_json:
+        click.echo("A real run in the embedded sandbox: a script writes the code, no language model is asked.\n")
+    outcome, result = run_self_test(progress.ignore if as_json else _tell)
+    if as_json:
+        show.json_line(_data(outcome, result))
+    else:
+        _tell_end(outcome, result)
+    return int(not outcome.passed)
+
+
+def _tell(event: Event) -> None:
+    if isinstance(event, progress.DocumentsRead):
+        size = f"{event.chars:,} characters in {event.lines:,} lines"
+        click.echo(f"Document   Python's own standard library: {plural(event.count, 'file')}, {size}")
+        click.echo(f"Question   {QUESTION}")
+    elif isinstance(event, progress.SandboxChosen):
+        click.echo(f"Sandbox    {event.name}: {event.detail}\n")
+    elif isinstance(event, progress.IterationStarted):
+        click.echo(f"Step {event.number}")
+        lines = [line for line in event.code.splitlines() if line.strip()]
+        for line in lines[:3]:
+            click.echo(f"{_INDENT}>>> {show.first_line(line)}")
+        if len(lines) > 3:  # noqa: PLR2004 - as many as were shown
+            click.echo(f"{_INDENT}    … {plural(len(lines) - 3, 'line')} more")
+    elif isinstance(event, progress.IterationEnded):
+        for line in _worth_showing(event):
+            click.echo(f"{_INDENT}{line}")
+        calls = f", {plural(event.sub_calls, 'sub-call')}" if event.sub_calls else ""
+        click.echo(f"{_INDENT}({event.seconds * 1000:.0f} ms{calls})\n")
+
+
+def _worth_showing(event: progress.IterationEnded) -> list[str]:
+    lines = [show.first_line(line) for line in event.output.splitlines() if line.strip()]
+    return lines[:3]
+
+
+def _tell_end(outcome: Outcome, result: dict[str, Any]) -> None:
+    click.echo(f"Answer     {outcome.answer}")
+    click.echo(f"Truth      {outcome.expected}  (counted outside the sandbox, in another way)")
+    verdict = "They agree." if outcome.passed else "They differ: something is wrong."
+    click.echo(f"{verdict} {outcome.seconds:.1f} s; no language model was asked.")
+    for warning in result["warnings"]:
+        click.echo(f"Note: {warning}")
+
+
+def _data(outcome: Outcome, result: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "passed": outcome.passed,
+        "answer": outcome.answer,
+        "expected": outcome.expected,
+        "seconds": round(outcome.seconds, 3),
+        "model_asked": False,
+        "result": result,
+    }

@@ -1,0 +1,82 @@
+"""The commands that run no task: describe, doctor, check-secret, check-secret-key, init."""
+
+from __future__ import annotations
+
+import click
+
+from fleet_rlm.cli.options import json_option
+from fleet_rlm.errors import FleetError
+
+
+@click.command("check-secret")
+@click.option("--secret-name", default="LITELLM", show_default=True, help="The Modal secret to look into.")
+@json_option
+def check_secret(secret_name: str, *, as_json: bool) -> None:
+    """Say which settings a Modal secret holds; never a value."""
+    from fleet_rlm import wiring  # noqa: PLC0415 - imports modal
+    from fleet_rlm.cli import show  # noqa: PLC0415
+
+    found = wiring.secret_keys(secret_name)
+    if as_json:
+        show.json_line(found)
+        return
+    for key, present in found.items():
+        click.echo(f"{'present' if present else 'absent ':<8} {key}")
+
+
+@click.command("check-secret-key")
+@click.option("--key", default="DSPY_LLM_API_KEY", show_default=True, help="The key to look for.")
+@click.option("--secret-name", default="LITELLM", show_default=True, help="The Modal secret to look into.")
+@json_option
+def check_secret_key(key: str, secret_name: str, *, as_json: bool) -> None:
+    """Say whether a key of a Modal secret is present, and how long its value is."""
+    from fleet_rlm import wiring  # noqa: PLC0415 - imports modal
+    from fleet_rlm.cli import show  # noqa: PLC0415
+
+    found = wiring.secret_key(secret_name, key)
+    if as_json:
+        show.json_line(found)
+    elif found["present"]:
+        click.echo(f"{key} is present, {found['length']} characters long.")
+    else:
+        click.echo(f"{key} is absent.")
+
+
+@click.command("describe")
+@json_option
+def describe(*, as_json: bool) -> None:
+    """Say what this version offers: commands, helpers, tasks, settings, sandboxes, exit codes."""
+    from fleet_rlm import describe as described  # noqa: PLC0415 - a help text does not need it
+    from fleet_rlm.cli import show  # noqa: PLC0415
+
+    facts = described.describe()
+    if as_json:
+        show.json_line(facts)
+    else:
+        click.echo(described.readable(facts))
+
+
+@click.command("doctor")
+@click.option("--self-test", is_flag=True, help="Run a real task in the local sandbox; needs no key.")
+@click.option("--modal", "with_modal", is_flag=True, help="Also ask Modal, and list sandboxes left behind.")
+@click.option("--end", is_flag=True, help="With --modal: end the sandboxes left behind.")
+@json_option
+def doctor(*, self_test: bool, with_modal: bool, end: bool, as_json: bool) -> int:
+    """Check that everything is in place; exit 1 if something is not."""
+    from fleet_rlm.cli import health  # noqa: PLC0415 - a help text does not need it
+    from fleet_rlm.errors import UsageError  # noqa: PLC0415
+
+    if end and not with_modal:
+        raise UsageError("--end ends sandboxes on Modal.", remedy="Use it together with --modal.")
+    if self_test:
+        return health.self_test(as_json=as_json)
+    return health.report(with_modal=with_modal, end=end, as_json=as_json)
+
+
+@click.command("init")
+def init() -> None:
+    """Install the skills, agents and hooks into Claude Code."""
+    raise FleetError(
+        "The installer is not part of this release.",
+        remedy="The runtime works without it: try `fleet-rlm doctor --self-test`.",
+    )

@@ -1,0 +1,154 @@
+"""What this version offers, as data: the scaffold renders every fact in its assets from it, a person may read it.
+
+Nothing here is written down twice: commands come from the command line's own tree, helpers from the driver,
+tasks, runners, settings and exit codes from their tables.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from fleet_rlm import __version__, errors
+from fleet_rlm.protocol import PROTOCOL
+from fleet_rlm.runners import RUNNERS
+from fleet_rlm.signatures import TASKS
+
+__all__ = ["describe", "exit_codes"]
+
+SANDBOXES = {
+    "auto": "modal if that is configured as the default, else local",
+    "local": "on this machine, confined by bubblewrap, Landlock with seccomp, or seatbelt",
+    "modal": "on Modal, in a sandbox without network or secrets unless asked",
+    "trusted": "on this machine, not confined at all",
+}
+"""What ``--sandbox`` takes."""
+
+
+def describe() -> dict[str, Any]:
+    """Return everything that this version offers, as JSON data. Imports neither dspy nor modal."""
+    return {
+        "version": __version__,
+        "protocol": PROTOCOL,
+        "commands": _commands(),
+        "runners": _runners(),
+        "signatures": _signatures(),
+        "helpers": _helpers(),
+        "settings": _settings(),
+        "sandboxes": SANDBOXES,
+        "exit_codes": exit_codes(),
+    }
+
+
+def exit_codes() -> dict[str, str]:
+    """Return what each exit code means, from the classes of errors."""
+    classes = [value for value in vars(errors).values() if isinstance(value, type)]
+    table = {"0": "done", "3": "a bug; its log file is named", "130": "interrupted", "143": "terminated"}
+    for kind in classes:
+        if issubclass(kind, errors.FleetError):
+            table.setdefault(str(kind.exit_code), (inspect.getdoc(kind) or "").split("\n")[0])
+    table["1"] = "something else went wrong, or a check failed"
+    return dict(sorted(table.items(), key=lambda item: int(item[0])))
+
+
+def _commands() -> list[dict[str, Any]]:
+    from fleet_rlm.cli.app import app  # noqa: PLC0415 - it imports this package's tables, not the other way round
+
+    return [
+        {
+            "name": name,
+            "help": inspect.cleandoc(command.help or ""),
+            "options": [_option(option) for option in command.params],
+        }
+        for name, command in sorted(app.commands.items())
+    ]
+
+
+def _option(option: Any) -> dict[str, Any]:
+    kind = option.type.to_info_dict()
+    facts: dict[str, Any] = {
+        "flags": [*option.opts, *option.secondary_opts],
+        "type": "flag" if option.is_flag else option.metavar or kind["param_type"].lower(),
+        "required": option.required,
+        "default": None if option.required else option.to_info_dict()["default"],
+        "multiple": option.multiple,
+        "help": option.help,
+    }
+    return {**facts, "choices": list(kind["choices"])} if "choices" in kind else facts
+
+
+def _runners() -> list[dict[str, Any]]:
+    return [
+        {
+            "name": runner.name,
+            "command": runner.command,
+            "function": runner.function,
+            "summary": runner.summary,
+            "max_iterations": runner.iterations,
+            "max_llm_calls": runner.sub_calls,
+            "timeout": runner.timeout,
+            "tools": list(runner.tools),
+            "modes": [
+                {"mode": mode or None, "signature": shape.task, "result": [*shape.keys, "complete", "warnings"]}
+                for mode, shape in runner.shapes.items()
+            ],
+        }
+        for runner in RUNNERS.values()
+    ]
+
+
+def _signatures() -> list[dict[str, Any]]:
+    return [
+        {
+            "name": task.name,
+            "instructions": task.instructions,
+            "inputs": [field._asdict() for field in task.inputs],
+            "outputs": [field._asdict() for field in task.outputs],
+        }
+        for task in TASKS.values()
+    ]
+
+
+def _helpers() -> list[dict[str, Any]]:
+    from fleet_rlm.driver.helpers import HELPERS  # noqa: PLC0415 - the driver's own modules
+
+    return [
+        {
+            "name": helper.__name__,
+            "signature": f"{helper.__name__}{inspect.signature(helper, eval_str=True)}",
+            "summary": (inspect.getdoc(helper) or "").split("\n")[0],
+        }
+        for helper in HELPERS
+    ]
+
+
+def _settings() -> list[dict[str, Any]]:
+    from fleet_rlm.config import SETTINGS  # noqa: PLC0415 - only here
+
+    return [
+        {
+            "name": setting.name,
+            "variables": list(setting.variables),
+            "type": setting.kind.name,
+            "default": setting.default,
+            "secret": setting.secret,
+            "help": setting.help,
+        }
+        for setting in SETTINGS
+    ]
+
+
+def readable(facts: dict[str, Any]) -> str:
+    """Return the description for a person: names and one line each."""
+    sections = {
+        "Commands": [(entry["name"], entry["help"].split("\n")[0]) for entry in facts["commands"]],
+        "Helpers in the sandbox": [(entry["signature"], entry["summary"]) for entry in facts["helpers"]],
+        "Tasks": [(entry["name"], entry["instructions"].split(". ")[0] + ".") for entry in facts["signatures"]],
+        "Settings": [(entry["variables"][0], entry["help"]) for entry in facts["settings"]],
+        "Sandboxes": list(facts["sandboxes"].items()),
+        "Exit codes": list(facts["exit_codes"].items()),
+    }
+    lines = [f"fleet-rlm {facts['version']}, protocol {facts['protocol']}"]
+    for title, entries in sections.items():
+        lines += ["", title, *(f"  {name}\n      {text}" for name, text in entries)]
+    return "\n".join(lines)

@@ -1,0 +1,122 @@
+"""What a run tells its listeners: one frozen value for each thing that happens.
+
+Events carry facts, not sentences: the command line prints them, a server may forward them. A listener is called
+from the thread that runs the task and, for sub-calls, from the threads that make them; it must not block.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, Union
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = [
+    "DocumentsRead",
+    "Event",
+    "Finished",
+    "IterationEnded",
+    "IterationStarted",
+    "Listener",
+    "Preparing",
+    "Reading",
+    "SandboxChosen",
+    "SubCallEnded",
+    "Warned",
+    "event_data",
+    "ignore",
+]
+
+
+class Preparing(NamedTuple):
+    """Something that takes a moment has begun: ``what`` is ``documents``, ``model`` or ``sandbox``."""
+
+    what: str
+
+
+class Reading(NamedTuple):
+    """``done`` of ``total`` bytes of the documents have been read; ``total`` is 0 when it is not known."""
+
+    done: int
+    total: int
+
+
+class DocumentsRead(NamedTuple):
+    """The documents are in memory."""
+
+    count: int
+    chars: int
+    lines: int
+
+
+class SandboxChosen(NamedTuple):
+    """Where the code will run, with one line on how it is confined."""
+
+    name: str
+    detail: str
+
+
+class IterationStarted(NamedTuple):
+    """The planner has written code, after ``seconds`` of thinking, and it is about to run."""
+
+    number: int
+    limit: int
+    code: str
+    seconds: float
+
+
+class SubCallEnded(NamedTuple):
+    """A sub-model has answered; ``made`` counts the calls of the whole run."""
+
+    made: int
+
+
+class IterationEnded(NamedTuple):
+    """The code has run for ``seconds``; ``output`` is what the planner will see."""
+
+    number: int
+    limit: int
+    output: str
+    failed: bool
+    sub_calls: int
+    seconds: float
+
+
+class Warned(NamedTuple):
+    """Something the reader should know; also in the result's ``warnings``."""
+
+    message: str
+
+
+class Finished(NamedTuple):
+    """The run is over; ``complete`` is False when the answer was forced."""
+
+    complete: bool
+    iterations: int
+    sub_calls: int
+    seconds: float
+
+
+Event = Union[
+    Preparing,
+    Reading,
+    DocumentsRead,
+    SandboxChosen,
+    IterationStarted,
+    SubCallEnded,
+    IterationEnded,
+    Warned,
+    Finished,
+]
+
+if TYPE_CHECKING:
+    Listener = Callable[[Event], None]
+
+
+def ignore(_event: Event) -> None:
+    """Listen to nothing."""
+
+
+def event_data(event: Event) -> dict[str, Any]:
+    """Return the event as a JSON object, its name under ``event``."""
+    return {"event": type(event).__name__, **event._asdict()}

@@ -1,0 +1,183 @@
+"""One execution of a runner: documents in, a typed result out, events on the way."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from fleet_rlm import steps, wiring
+from fleet_rlm.errors import FleetError, RunTimeoutError
+from fleet_rlm.limits import LimitReached, Stoppable, run_until
+from fleet_rlm.progress import DocumentsRead, Finished, Preparing, Reading, Warned, ignore
+from fleet_rlm.runners import Facts, result_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fleet_rlm.progress import Listener
+    from fleet_rlm.recorder import Recorder
+    from fleet_rlm.runners import Runner
+
+__all__ = ["RunOptions", "execute"]
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What every runner takes. None means: as configured, else the default of the runner.
+
+    Attributes:
+        max_iterations: most steps of the planner.
+        max_llm_calls: most sub-model calls of the whole run.
+        timeout: most seconds of the whole run, documents included.
+        sandbox: ``auto``, ``local``, ``modal`` or ``trusted``.
+        model: the planner, as litellm names models, or ``script:NAME``.
+        sub_model: the model that ``llm_query`` asks; by default the planner.
+        concurrency: most sub-model calls at the same time.
+        secret_name: Modal secret to place in the sandbox's environment.
+        volume_name: volume to mount at ``/data``.
+        allow_subprocess: let generated code start processes.
+        memory: most MiB that generated code may use, the documents not counted.
+    """
+
+    max_iterations: int | None = None
+    max_llm_calls: int | None = None
+    timeout: float | None = None
+    sandbox: str | None = None
+    model: str | None = None
+    sub_model: str | None = None
+    concurrency: int | None = None
+    secret_name: str | None = None
+    volume_name: str | None = None
+    allow_subprocess: bool = False
+    memory: int | None = None
+
+
+def execute(
+    runner: Runner, given: Mapping[str, Any], options: RunOptions, listener: Listener = ignore
+) -> dict[str, Any]:
+    """Run ``runner`` and return its result: the keys of its shape, ``complete`` and ``warnings``.
+
+    Ctrl-C, or any exception raised in the calling thread, ends the sandbox within a second.
+
+    Args:
+        runner: a row of ``RUNNERS``.
+        given: the runner's own options by name.
+        options: limits, models and sandbox.
+        listener: is told what happens.
+
+    Raises:
+        FleetError: in each of its kinds; if steps had been made, the remedy names the file that holds them.
+    """
+    run = _Run(runner, runner.complete(given), options, listener)
+    seconds = runner.timeout if options.timeout is None else options.timeout
+    try:
+        return run_until(run.perform, seconds, run.interpreters.stop)
+    except LimitReached:
+        late = RunTimeoutError(f"The run took longer than {seconds:g} s.", remedy="Give it more time with --timeout.")
+        raise steps.keep(late, runner.name, run.recorder) from None
+    except FleetError as error:
+        raise steps.keep(error, runner.name, run.recorder) from error.__cause__
+
+
+class _Run:
+    """The state of one execution; ``perform`` runs in a thread of its own, the rest may be read from outside."""
+
+    def __init__(
+        self, runner: Runner, values: dict[str, Any], options: RunOptions, listener: Listener
+    ) -> None:
+        self.recorder: Recorder | None = None
+        self.interpreters: Stoppable[Any] = Stoppable(lambda interpreter: interpreter.shutdown())
+        self._runner = runner
+        self._values = values
+        self._options = options
+        self._emit = listener
+        self._warnings: list[str] = []
+        self._started = time.monotonic()
+
+    def perform(self) -> dict[str, Any]:
+        """Do everything and return the result."""
+        settings = wiring.load_settings(self._options)
+        place = wiring.choose_sandbox(settings, self._options)
+        documents = self._read()
+        variables = self._variables(documents)
+        self._emit(Preparing("model"))
+        planner, sub_lm = wiring.models(settings, self._options)
+        self._emit(place.event)
+        with wiring.translated_errors():
+            prediction = self._ask(settings, planner, sub_lm, self._tracked(place.factory), variables)
+        return self._result(prediction, documents)
+
+    def _read(self) -> wiring.Loaded | None:
+        paths = self._values.get("docs_path")
+        if paths is None:
+            return None
+        self._emit(Preparing("documents"))
+        loaded = wiring.load_documents(paths, lambda done, total: self._emit(Reading(done, total)))
+        self._emit(DocumentsRead(loaded.count, len(loaded.text), loaded.lines))
+        for warning in loaded.warnings:
+            self._warn(warning)
+        return loaded
+
+    def _variables(self, documents: wiring.Loaded | None) -> dict[str, Any]:
+        shape = self._runner.shape(self._values)
+        variables: dict[str, Any] = {}
+        for name, option in shape.binds:
+            if option != "docs_path" or documents is None:
+                variables[name] = self._values[option]
+                continue
+            variables[name] = self._cut(documents.text)
+            if documents.count > 1 and len(variables[name]) == len(documents.text):
+                variables["documents"] = wiring.document_map(name, documents)
+        return variables
+
+    def _cut(self, text: str) -> str:
+        chars = self._values.get("chars", 0)
+        if not 0 < chars < len(text):
+            return text
+        self._warn(f"Only the first {chars:,} of {len(text):,} characters were used; --chars 0 uses all of them.")
+        return text[:chars]
+
+    def _tracked(self, factory: Any) -> Any:
+        def make() -> Any:
+            return self.interpreters.add(factory())
+
+        make.execution_instructions = factory.execution_instructions  # type: ignore[attr-defined]
+        return make
+
+    def _ask(self, settings: Any, planner: Any, sub_lm: Any, factory: Any, variables: dict[str, Any]) -> Any:
+        import dspy  # noqa: PLC0415 - 700 ms, spent in this thread so that Ctrl-C need not wait for it
+
+        from fleet_rlm.recorder import Recorder  # noqa: PLC0415 - imports dspy
+
+        rlm = wiring.make_rlm(
+            self._runner,
+            self._runner.shape(self._values).task,
+            self._options,
+            settings,
+            sub_lm=sub_lm,
+            interpreter_factory=factory,
+            variables=variables,
+        )
+        self.recorder = Recorder(self._emit, rlm)
+        with dspy.context(lm=planner, callbacks=[self.recorder]):
+            return rlm(**variables)
+
+    def _result(self, prediction: Any, documents: wiring.Loaded | None) -> dict[str, Any]:
+        complete = wiring.is_complete(prediction)
+        if not complete:
+            self._warn("The answer was forced: the planner used all its iterations without finishing.")
+        facts = Facts(
+            outputs=prediction.toDict(),
+            trajectory=list(prediction.trajectory),
+            doc_chars=len(documents.text) if documents else 0,
+            doc_lines=documents.lines if documents else 0,
+        )
+        calls = self.recorder.sub_calls if self.recorder else 0
+        self._emit(Finished(complete, len(facts.trajectory), calls, time.monotonic() - self._started))
+        shape = self._runner.shape(self._values)
+        return result_of(shape, facts, complete=complete, warnings=self._warnings)
+
+    def _warn(self, message: str) -> None:
+        self._warnings.append(message)
+        self._emit(Warned(message))
