@@ -57,10 +57,11 @@ class SandboxChosen(NamedTuple):
 
 
 class IterationStarted(NamedTuple):
-    """The planner has written code, after ``seconds`` of thinking, and it is about to run."""
+    """The planner has written ``code``, with its ``reasoning``, in ``seconds``; the code is about to run."""
 
     number: int
     limit: int
+    reasoning: str
     code: str
     seconds: float
 

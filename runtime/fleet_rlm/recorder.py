@@ -43,9 +43,16 @@ class Recorder(BaseCallback):  # type: ignore[misc] # dspy carries no types
     def on_module_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
         """The planner is asked for the next step."""
         if instance is self._rlm.generate_action and not self._asked:
+            self._close_step(inputs["kwargs"]["repl_history"].entries)
             self._asked, self._since = call_id, time.monotonic()
             number, _, limit = inputs["kwargs"]["iteration"].partition("/")
             self._position = (int(number), int(limit))
+
+    def _close_step(self, history: list[Any]) -> None:
+        """End a step whose code was never run, because it was no Python."""
+        if self.steps and self.steps[-1]["output"] is None and history:
+            output = self.steps[-1]["output"] = history[-1].output
+            self._emit(IterationEnded(*self._position, output, failed=True, sub_calls=0, seconds=0.0))
 
     def on_module_end(self, call_id: str, outputs: Any, exception: BaseException | None = None) -> None:
         """The planner has written code."""
@@ -54,9 +61,9 @@ class Recorder(BaseCallback):  # type: ignore[misc] # dspy carries no types
         self._asked = ""
         if exception is None:
             now = time.monotonic()
-            code = _code_of(outputs)
-            self.steps.append({"reasoning": getattr(outputs, "reasoning", ""), "code": code, "output": None})
-            self._emit(IterationStarted(*self._position, code, now - self._since))
+            reasoning, code = str(getattr(outputs, "reasoning", "") or ""), _code_of(outputs)
+            self.steps.append({"reasoning": reasoning, "code": code, "output": None})
+            self._emit(IterationStarted(*self._position, reasoning, code, now - self._since))
 
     def on_interpreter_execute_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
         """Code begins to run: a step's code if a step is waiting for it."""

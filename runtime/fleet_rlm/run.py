@@ -15,6 +15,7 @@ from fleet_rlm.runners import Facts, result_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from fleet_rlm.documents import Documents
     from fleet_rlm.progress import Listener
     from fleet_rlm.recorder import Recorder
     from fleet_rlm.runners import Runner
@@ -37,7 +38,7 @@ class RunOptions:
         secret_name: Modal secret to place in the sandbox's environment.
         volume_name: volume to mount at ``/data``.
         allow_subprocess: let generated code start processes.
-        memory: most MiB that generated code may use, the documents not counted.
+        memory: most memory that generated code may use, in bytes or as text such as ``4G``, documents not counted.
     """
 
     max_iterations: int | None = None
@@ -50,7 +51,7 @@ class RunOptions:
     secret_name: str | None = None
     volume_name: str | None = None
     allow_subprocess: bool = False
-    memory: int | None = None
+    memory: str | int | None = None
 
 
 def execute(
@@ -99,27 +100,32 @@ class _Run:
         """Do everything and return the result."""
         settings = wiring.load_settings(self._options)
         place = wiring.choose_sandbox(settings, self._options)
-        documents = self._read()
-        variables = self._variables(documents)
         self._emit(Preparing("model"))
         planner, sub_lm = wiring.models(settings, self._options)
+        for notice in dict.fromkeys(getattr(model, "notice", "") for model in (planner, sub_lm)):
+            if notice:
+                self._warn(notice)
+        documents = self._read()
+        variables = self._variables(documents)
         self._emit(place.event)
         with wiring.translated_errors():
-            prediction = self._ask(settings, planner, sub_lm, self._tracked(place.factory), variables)
+            prediction = self._ask(settings, planner, sub_lm, self._tracked(place.factory()), variables)
         return self._result(prediction, documents)
 
-    def _read(self) -> wiring.Loaded | None:
+    def _read(self) -> Documents | None:
         paths = self._values.get("docs_path")
         if paths is None:
             return None
-        self._emit(Preparing("documents"))
-        loaded = wiring.load_documents(paths, lambda done, total: self._emit(Reading(done, total)))
-        self._emit(DocumentsRead(loaded.count, len(loaded.text), loaded.lines))
-        for warning in loaded.warnings:
-            self._warn(warning)
-        return loaded
+        from fleet_rlm.documents import load  # noqa: PLC0415 - not every runner reads documents
 
-    def _variables(self, documents: wiring.Loaded | None) -> dict[str, Any]:
+        self._emit(Preparing("documents"))
+        documents = load(paths, on_progress=lambda done, total: self._emit(Reading(done, total)))
+        self._emit(DocumentsRead(len(documents.sources), documents.chars, documents.lines))
+        for warning in documents.warnings:
+            self._warn(warning)
+        return documents
+
+    def _variables(self, documents: Documents | None) -> dict[str, Any]:
         shape = self._runner.shape(self._values)
         variables: dict[str, Any] = {}
         for name, option in shape.binds:
@@ -127,8 +133,10 @@ class _Run:
                 variables[name] = self._values[option]
                 continue
             variables[name] = self._cut(documents.text)
-            if documents.count > 1 and len(variables[name]) == len(documents.text):
-                variables["documents"] = wiring.document_map(name, documents)
+            if len(documents.sources) > 1 and variables[name] is documents.text:
+                from fleet_rlm.mapping import DocumentMap  # noqa: PLC0415 - imports dspy
+
+                variables["documents"] = DocumentMap(name, documents.spans)
         return variables
 
     def _cut(self, text: str) -> str:
@@ -163,14 +171,14 @@ class _Run:
         with dspy.context(lm=planner, callbacks=[self.recorder]):
             return rlm(**variables)
 
-    def _result(self, prediction: Any, documents: wiring.Loaded | None) -> dict[str, Any]:
+    def _result(self, prediction: Any, documents: Documents | None) -> dict[str, Any]:
         complete = wiring.is_complete(prediction)
         if not complete:
             self._warn("The answer was forced: the planner used all its iterations without finishing.")
         facts = Facts(
             outputs=prediction.toDict(),
             trajectory=list(prediction.trajectory),
-            doc_chars=len(documents.text) if documents else 0,
+            doc_chars=documents.chars if documents else 0,
             doc_lines=documents.lines if documents else 0,
         )
         calls = self.recorder.sub_calls if self.recorder else 0

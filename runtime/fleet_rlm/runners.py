@@ -216,8 +216,8 @@ def result_of(shape: Shape, facts: Facts, *, complete: bool, warnings: list[str]
 
 
 def _check(option: Option, value: Any) -> None:
-    if value is None or value == ():
-        raise UsageError(f"{option.flag} is missing.", remedy=f"It is needed: {option.help}")
+    if value is None or value == () or (value == "" and option.default is None):
+        raise UsageError(f"{option.flag} is missing.", remedy=f"It takes: {option.help[:1].lower()}{option.help[1:]}")
     if option.type == "choice" and value not in option.choices:
         raise UsageError(f"{option.flag} cannot be {value!r}.", remedy=f"Use one of {', '.join(option.choices)}.")
     if option.type == "count" and (not isinstance(value, int) or value < 0):

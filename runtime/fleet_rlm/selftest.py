@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 __all__ = ["Outcome", "exact_count", "self_test", "sources"]
 
 SCRIPT = "script:self-test"
+STEPS = 6
+"""More than the script has: a repair is allowed, a loop is not."""
+
 QUESTION = "How many lines raise ValueError?"
 STATEMENT = "raise ValueError"
 
@@ -67,7 +70,7 @@ def self_test(listener: Listener, *, sandbox: str = "local") -> tuple[Outcome, d
         FleetError: it could not be run.
     """
     pattern = sources()
-    options = RunOptions(sandbox=sandbox, model=SCRIPT, sub_model=SCRIPT, timeout=60)
+    options = RunOptions(sandbox=sandbox, model=SCRIPT, sub_model=SCRIPT, max_iterations=STEPS, timeout=60)
     started = time.monotonic()
     result = execute(RUNNERS["long-context"], {"docs_path": (pattern,), "query": QUESTION}, options, listener)
     seconds = time.monotonic() - started

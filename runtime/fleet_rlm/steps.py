@@ -25,8 +25,8 @@ def keep(error: E, runner: str, recorder: Recorder | None) -> E:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     file = folder / f"{time.strftime('%Y%m%dT%H%M%S')}-{runner}-{time.monotonic_ns() % 10**6:06d}.json"
     record = {"runner": runner, "error": error.message, "trajectory": recorder.steps}
-    text = json.dumps(record, indent=2)
-    file.write_text(wiring.redacted(text) + "\n", encoding="utf-8")
+    text = json.dumps(wiring.redactor().data(record), indent=2)
+    file.write_text(text + "\n", encoding="utf-8")
     count = len(recorder.steps)
     note = f"The {count} step{'s' * (count != 1)} made so far {'are' if count != 1 else 'is'} in {file}."
     error.remedy = f"{error.remedy} {note}" if error.remedy else note

@@ -7,98 +7,107 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fleet_rlm.errors import DocumentError, FleetError, ModelError, SandboxError
+from fleet_rlm.errors import FleetError, SandboxError, UsageError
 from fleet_rlm.progress import SandboxChosen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
+    from fleet_rlm.config import Settings
+    from fleet_rlm.redact import Redactor
     from fleet_rlm.run import RunOptions
     from fleet_rlm.runners import Runner
 
 
-@dataclass(frozen=True)
-class Loaded:
-    """Documents as a run needs them: one text, where each document lies in it, and what to say."""
-
-    text: str
-    spans: Mapping[str, tuple[int, int]]
-    lines: int
-    warnings: tuple[str, ...]
-
-    @property
-    def count(self) -> int:
-        """How many documents there are."""
-        return len(self.spans)
-
-
-@dataclass(frozen=True)
-class Place:
-    """A sandbox that was chosen: how to make interpreters in it, and what to say."""
+class Place(NamedTuple):
+    """A sandbox that was chosen: what to say, and how to get a factory of interpreters in it."""
 
     event: SandboxChosen
-    factory: Any
+    factory: Callable[[], Any]
 
 
-def load_settings(options: RunOptions) -> Any:
-    return None
+def load_settings(options: RunOptions | None = None) -> Settings:
+    """Return the settings, with what ``options`` choose put first.
+
+    Raises:
+        ConfigurationError: a value cannot be used.
+    """
+    from fleet_rlm.config import load_settings as load  # noqa: PLC0415 - a help text does not need it
+
+    if options is None:
+        return load()
+    return load(
+        {
+            "sandbox": options.sandbox,
+            "memory": options.memory,
+            "volume": options.volume_name,
+            "concurrency": options.concurrency,
+        }
+    )
 
 
 def state_folder() -> Path:
-    return Path(os.environ.get("FLEET_RLM_HOME", "~/.local/state/fleet-rlm")).expanduser()
+    """Return where logs and run files are kept."""
+    from fleet_rlm.paths import Paths  # noqa: PLC0415 - a help text does not need it
+
+    return Paths.of(os.environ).state
 
 
-def redacted(text: str) -> str:
-    return text
+def redactor() -> Redactor:
+    """Return what takes secrets out of anything that is shown or kept."""
+    from fleet_rlm.redact import Redactor  # noqa: PLC0415 - only when there is something to show
+
+    try:
+        secrets = load_settings().secrets
+    except FleetError:
+        secrets = ()
+    return Redactor.of(secrets, os.environ)
 
 
-def load_documents(sources: Sequence[str], on_progress: Callable[[int, int], None]) -> Loaded:
-    text = ""
-    spans = {}
-    for source in sources:
-        try:
-            part = Path(source).read_text()
-        except OSError as error:
-            raise DocumentError(f"{source} cannot be read: {error.strerror}.") from error
-        spans[source] = (len(text), len(text) + len(part))
-        text += part
-        on_progress(len(text), 0)
-    return Loaded(text, spans, text.count("\n"), ())
+def choose_sandbox(settings: Settings, options: RunOptions) -> Place:
+    """Return where generated code will run.
+
+    ``auto`` is ``local``: a user who wants Modal by default says so once, in the setting ``sandbox``.
+
+    Raises:
+        UsageError: an option asks for what that sandbox does not have.
+    """
+    name = "local" if settings.sandbox == "auto" else settings.sandbox
+    for flag, given, places in (
+        ("--secret-name", options.secret_name, ("modal",)),
+        ("--memory", options.memory, ("local", "modal")),
+        ("--volume-name", options.volume_name, ("local", "modal")),
+    ):
+        if given and name not in places:
+            raise UsageError(
+                f"{flag} has no meaning in the {name} sandbox.",
+                remedy=f"Leave it out, or use --sandbox {' or '.join(places)}.",
+            )
+    return Place(SandboxChosen(name, "stand-in"), _standin)
 
 
-def document_map(variable: str, documents: Loaded) -> Any:
-    from fleet_rlm.mapping import DocumentMap
-
-    return DocumentMap(variable, documents.spans)
-
-
-def choose_sandbox(settings: Any, options: RunOptions) -> Place:
+def _standin() -> Any:
     import dspy
 
-    def factory() -> Any:
+    def make() -> Any:
         return dspy.LocalInterpreter()
 
-    factory.execution_instructions = dspy.LocalInterpreter.execution_instructions  # type: ignore[attr-defined]
-    return Place(SandboxChosen("trusted", "stand-in"), factory)
+    make.execution_instructions = dspy.LocalInterpreter.execution_instructions  # type: ignore[attr-defined]
+    return make
 
 
-def models(settings: Any, options: RunOptions) -> tuple[Any, Any]:
-    from dspy.utils import DummyLM
+def models(settings: Settings, options: RunOptions) -> tuple[Any, Any]:
+    """Return the planner and the sub-LM.
 
-    lm = DummyLM(
-        [
-            {"reasoning": "look", "code": "```python\nprint('hello', globals().keys())\n```"},
-            {"reasoning": "done", "code": "print(llm_query_batched(['a', 'b']))"},
-            {"answer": "x"},
-            {"answer": "x"},
-            {"reasoning": "done", "code": "SUBMIT('42')"},
-        ]
-    )
-    return lm, lm
+    Raises:
+        ConfigurationError: no model is named, or it cannot be used.
+    """
+    from fleet_rlm.models import planner_and_sub_lm  # noqa: PLC0415 - imports dspy when called
+
+    return planner_and_sub_lm(settings, options.model, options.sub_model)
 
 
 def make_rlm(
@@ -133,17 +142,15 @@ def is_complete(prediction: Any) -> bool:
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Turn the errors of dspy into ours."""
-    import dspy
-    from dspy.utils.exceptions import AdapterParseError
+    """Turn dspy's errors into ours: a model's into ``ModelError``, a dead sandbox's into ``SandboxError``."""
+    from dspy.primitives.code_interpreter import CodeInterpreterError  # noqa: PLC0415 - 700 ms
 
-    try:
-        yield
-    except FleetError:
-        raise
-    except dspy.LMError as error:
-        raise ModelError(f"The model failed: {error}") from error
-    except AdapterParseError as error:
-        raise ModelError("The model's answer could not be read.") from error
-    except dspy.primitives.code_interpreter.CodeInterpreterError as error:
-        raise SandboxError(f"The sandbox has died: {error}") from error
+    from fleet_rlm.models.errors import model_errors  # noqa: PLC0415 - imports dspy
+
+    with model_errors(redactor()):
+        try:
+            yield
+        except CodeInterpreterError as error:
+            if isinstance(error.__cause__, FleetError):
+                raise error.__cause__ from None
+            raise SandboxError(f"The sandbox has died: {error}") from error

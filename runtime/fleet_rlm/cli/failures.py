@@ -75,9 +75,10 @@ def reader_is_gone() -> int:
 
 
 def _tell(name: str, message: str, remedy: str | None, exit_code: int, *, as_json: bool) -> int:
-    from fleet_rlm.wiring import redacted  # noqa: PLC0415 - only when something went wrong
+    from fleet_rlm.wiring import redactor  # noqa: PLC0415 - only when something went wrong
 
-    message, remedy = redacted(message), redacted(remedy) if remedy else None
+    clean = redactor().text
+    message, remedy = clean(message), clean(remedy) if remedy else None
     if as_json:
         error = {"type": name, "message": message, "remedy": remedy, "exit_code": exit_code}
         click.echo(json.dumps({"error": error}))
@@ -98,5 +99,5 @@ def _write_log(error: Exception) -> Path:
     log = folder / f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}.log"
     head = f"fleet-rlm {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
     trace = "".join(traceback.format_exception(error))
-    log.write_text(wiring.redacted(head + trace), encoding="utf-8")
+    log.write_text(wiring.redactor().text(head + trace), encoding="utf-8")
     return log

@@ -15,7 +15,7 @@ from fleet_rlm.selftest import self_test as run_self_test
 if TYPE_CHECKING:
     from fleet_rlm.progress import Event
 
-_INDENT = "      "
+_INDENT = " " * 11
 
 
 def report(*, with_modal: bool, end: bool, as_json: bool) -> int:
@@ -54,12 +54,10 @@ def _tell(event: Event) -> None:
     elif isinstance(event, progress.SandboxChosen):
         click.echo(f"Sandbox    {event.name}: {event.detail}\n")
     elif isinstance(event, progress.IterationStarted):
-        click.echo(f"Step {event.number}")
-        lines = [line for line in event.code.splitlines() if line.strip()]
-        for line in lines[:3]:
-            click.echo(f"{_INDENT}>>> {show.first_line(line)}")
-        if len(lines) > 3:  # noqa: PLR2004 - as many as were shown
-            click.echo(f"{_INDENT}    … {plural(len(lines) - 3, 'line')} more")
+        click.echo(f"Step {event.number}     {event.reasoning.strip()}")
+        more = len(event.code.strip().splitlines()) - 1
+        rest = f"  … {plural(more, 'line')} more" if more else ""
+        click.echo(f"{_INDENT}>>> {show.first_line(event.code, 70)}{rest}")
     elif isinstance(event, progress.IterationEnded):
         for line in _worth_showing(event):
             click.echo(f"{_INDENT}{line}")
@@ -77,7 +75,7 @@ def _tell_end(outcome: Outcome, result: dict[str, Any]) -> None:
     click.echo(f"Truth      {outcome.expected}  (counted outside the sandbox, in another way)")
     verdict = "They agree." if outcome.passed else "They differ: something is wrong."
     click.echo(f"{verdict} {outcome.seconds:.1f} s; no language model was asked.")
-    for warning in result["warnings"]:
+    for warning in result["warnings"][1:]:  # the first says that no model was asked
         click.echo(f"Note: {warning}")
 
 

@@ -8,7 +8,7 @@ from fleet_rlm.cli.options import json_option
 from fleet_rlm.errors import FleetError
 
 
-@click.command("check-secret")
+@click.command("check-secret", short_help="Say which settings a Modal secret holds.")
 @click.option("--secret-name", default="LITELLM", show_default=True, help="The Modal secret to look into.")
 @json_option
 def check_secret(secret_name: str, *, as_json: bool) -> None:
@@ -24,7 +24,7 @@ def check_secret(secret_name: str, *, as_json: bool) -> None:
         click.echo(f"{'present' if present else 'absent ':<8} {key}")
 
 
-@click.command("check-secret-key")
+@click.command("check-secret-key", short_help="Say whether a Modal secret holds a key.")
 @click.option("--key", default="DSPY_LLM_API_KEY", show_default=True, help="The key to look for.")
 @click.option("--secret-name", default="LITELLM", show_default=True, help="The Modal secret to look into.")
 @json_option
@@ -42,7 +42,7 @@ def check_secret_key(key: str, secret_name: str, *, as_json: bool) -> None:
         click.echo(f"{key} is absent.")
 
 
-@click.command("describe")
+@click.command("describe", short_help="Say what this version offers.")
 @json_option
 def describe(*, as_json: bool) -> None:
     """Say what this version offers: commands, helpers, tasks, settings, sandboxes, exit codes."""
@@ -56,7 +56,7 @@ def describe(*, as_json: bool) -> None:
         click.echo(described.readable(facts))
 
 
-@click.command("doctor")
+@click.command("doctor", short_help="Check that everything is in place.")
 @click.option("--self-test", is_flag=True, help="Run a real task in the local sandbox; needs no key.")
 @click.option("--modal", "with_modal", is_flag=True, help="Also ask Modal, and list sandboxes left behind.")
 @click.option("--end", is_flag=True, help="With --modal: end the sandboxes left behind.")
@@ -73,7 +73,7 @@ def doctor(*, self_test: bool, with_modal: bool, end: bool, as_json: bool) -> in
     return health.report(with_modal=with_modal, end=end, as_json=as_json)
 
 
-@click.command("init")
+@click.command("init", short_help="Install skills, agents and hooks (not in this release).")
 def init() -> None:
     """Install the skills, agents and hooks into Claude Code."""
     raise FleetError(

@@ -80,7 +80,7 @@ def _shared_options(runner: Runner) -> list[click.Option]:
     add("--sub-model", help="The model that llm_query asks.  [default: as --model]")
     add("--concurrency", type=count, help="Most sub-model calls at the same time.  [default: 32]")
     add("--allow-subprocess", is_flag=True, help="Let generated code start processes in the local sandbox.")
-    add("--memory", type=count, metavar="MIB", help="Most memory for generated code, documents not counted.")
+    add("--memory", metavar="SIZE", help="Most memory for generated code, such as 4G; documents are not counted.")
     add("--secret-name", help="Place this Modal secret in the sandbox's environment.")
     add("--volume-name", help="Mount this volume at /data.")
     add("--verbose/--no-verbose", default=True, show_default=True, help="Tell on stderr what is happening.")

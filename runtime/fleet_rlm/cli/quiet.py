@@ -6,12 +6,9 @@ import logging
 import os
 import warnings
 
-_TALKATIVE = ("dspy", "LiteLLM", "litellm", "httpx", "modal", "asyncio")
-
 
 def silence_libraries() -> None:
-    """Let libraries speak only of what we do not tell ourselves, which is nothing."""
+    """Let no library write to stderr: what they would say, we say, once and in our words."""
     warnings.simplefilter("ignore")
+    logging.disable(logging.CRITICAL)
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # litellm would fetch a price list at import
-    for name in _TALKATIVE:
-        logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -1,0 +1,97 @@
+"""What the command says about itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import fleet_rlm
+from fleet_rlm.cli.app import app
+from fleet_rlm.cli.reference import reference
+from fleet_rlm.describe import describe
+from fleet_rlm.signatures import TASKS
+
+ROOT = Path(__file__).parents[2]
+COMMANDS = sorted(app.commands)
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help(fleet, snapshot, command):
+    """Every help text is the one that was read and accepted."""
+    ended = fleet(*command.split(), "--help")
+    assert (0, "") == (ended.code, ended.err)
+    assert snapshot == ended.out
+
+
+def test_version(fleet):
+    """--version prints name and version."""
+    assert f"fleet-rlm, version {fleet_rlm.__version__}\n" == fleet("--version").out
+
+
+def test_no_arguments(fleet):
+    """Without arguments the help goes to stderr, as an error of use."""
+    ended = fleet()
+    assert (2, "") == (ended.code, ended.out)
+    assert ended.err.startswith("Usage: fleet-rlm")
+
+
+def test_help_is_light():
+    """No help text loads dspy, modal, rich, yaml or a settings library."""
+    code = (
+        "import sys\n"
+        "from fleet_rlm.cli.main import invoke\n"
+        f"for name in {COMMANDS!r}:\n"
+        "    assert invoke([name, '--help']) == 0\n"
+        "heavy = ['dspy', 'modal', 'rich', 'yaml', 'dotenv', 'jinja2', 'platformdirs', 'asyncio', 'json']\n"
+        "print([name for name in heavy if name in sys.modules], file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "[]\n" == done.stderr
+
+
+def test_describe(fleet, snapshot):
+    """The description is one JSON object, and the one that was read and accepted."""
+    assert snapshot == json.dumps(fleet("describe", "--json").json, indent=1)
+
+
+def test_describe_is_light():
+    """The description needs neither dspy nor modal."""
+    code = "import sys, fleet_rlm; fleet_rlm.describe(); print([n for n in ('dspy', 'modal') if n in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "[]\n" == done.stdout
+
+
+def test_describe_for_people(fleet):
+    """Without --json the description is text that names every command."""
+    out = fleet("describe").out
+    assert [] == [name for name in (*COMMANDS, *TASKS) if name not in out]
+
+
+def test_reference_is_current():
+    """docs/cli.md is what the command line would write now; if not: make render."""
+    assert (ROOT / "docs/cli.md").read_text() == reference(describe())
+
+
+def test_init_says_that_it_is_not_there(fleet):
+    """The installer is not part of this release, and init says so in one line."""
+    ended = fleet("init")
+    assert (1, "") == (ended.code, ended.out)
+    assert (
+        "Error: The installer is not part of this release. "
+        "The runtime works without it: try `fleet-rlm doctor --self-test`.\n" == ended.err
+    )
+
+
+def test_closed_stdout_is_silent():
+    """Nothing is said when nobody reads, as in `fleet-rlm describe | head -0`."""
+    command = [sys.executable, "-m", "fleet_rlm.cli", "describe", "--json"]
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(write)
+    assert (141, "") == (done.returncode, done.stderr)
