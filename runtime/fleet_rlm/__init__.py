@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         run_long_context,
         run_trajectory,
     )
-    from fleet_rlm.describe import describe
+    from fleet_rlm.description import describe
     from fleet_rlm.errors import (
         ConfigurationError,
         ConfinementError,
@@ -99,7 +99,7 @@ _HOMES = {
         "run_long_context",
         "run_trajectory",
     ),
-    "describe": ("describe",),
+    "description": ("describe",),
     "errors": (
         "ConfigurationError",
         "ConfinementError",

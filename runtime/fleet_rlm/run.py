@@ -76,9 +76,14 @@ def execute(
         return run_until(run.perform, seconds, run.interpreters.stop)
     except LimitReached:
         late = RunTimeoutError(f"The run took longer than {seconds:g} s.", remedy="Give it more time with --timeout.")
-        raise steps.keep(late, runner.name, run.recorder) from None
+        raise steps.kept_with(late, runner.name, run.recorder) from None
     except FleetError as error:
-        raise steps.keep(error, runner.name, run.recorder) from error.__cause__
+        raise steps.kept_with(error, runner.name, run.recorder) from error.__cause__
+    except BaseException as error:
+        note = steps.keep(type(error).__name__, runner.name, run.recorder)
+        if note:
+            listener(Warned(note))
+        raise
 
 
 class _Run:

@@ -12,22 +12,29 @@ if TYPE_CHECKING:
     from fleet_rlm.errors import FleetError
     from fleet_rlm.recorder import Recorder
 
-__all__ = ["keep"]
+__all__ = ["keep", "kept_with"]
 
 E = TypeVar("E", bound="FleetError")
 
 
-def keep(error: E, runner: str, recorder: Recorder | None) -> E:
-    """Write the steps of ``recorder`` to a file, if there are any, and name it in the remedy of ``error``."""
+def keep(reason: str, runner: str, recorder: Recorder | None) -> str:
+    """Write the steps of ``recorder`` to a file; return the sentence that names it, or "" if there are none."""
     if recorder is None or not recorder.steps:
-        return error
-    folder = wiring.state_folder() / "runs"
+        return ""
+    folder = wiring.paths().state / "runs"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     file = folder / f"{time.strftime('%Y%m%dT%H%M%S')}-{runner}-{time.monotonic_ns() % 10**6:06d}.json"
-    record = {"runner": runner, "error": error.message, "trajectory": recorder.steps}
+    record = {"runner": runner, "ended": reason, "trajectory": recorder.steps}
     text = json.dumps(wiring.redactor().data(record), indent=2)
     file.write_text(text + "\n", encoding="utf-8")
     count = len(recorder.steps)
-    note = f"The {count} step{'s' * (count != 1)} made so far {'are' if count != 1 else 'is'} in {file}."
-    error.remedy = f"{error.remedy} {note}" if error.remedy else note
+    are = "steps made so far are" if count > 1 else "step made so far is"
+    return f"The {count} {are} in {file}."
+
+
+def kept_with(error: E, runner: str, recorder: Recorder | None) -> E:
+    """Keep the steps and name the file in the remedy of ``error``."""
+    note = keep(error.message, runner, recorder)
+    if note:
+        error.remedy = f"{error.remedy} {note}" if error.remedy else note
     return error

@@ -14,9 +14,9 @@ from fleet_rlm.progress import SandboxChosen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
 
     from fleet_rlm.config import Settings
+    from fleet_rlm.paths import Paths
     from fleet_rlm.redact import Redactor
     from fleet_rlm.run import RunOptions
     from fleet_rlm.runners import Runner
@@ -49,11 +49,11 @@ def load_settings(options: RunOptions | None = None) -> Settings:
     )
 
 
-def state_folder() -> Path:
-    """Return where logs and run files are kept."""
+def paths() -> Paths:
+    """Return where this user's data is kept."""
     from fleet_rlm.paths import Paths  # noqa: PLC0415 - a help text does not need it
 
-    return Paths.of(os.environ).state
+    return Paths.of(os.environ)
 
 
 def redactor() -> Redactor:

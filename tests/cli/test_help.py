@@ -13,7 +13,7 @@ import pytest
 import fleet_rlm
 from fleet_rlm.cli.app import app
 from fleet_rlm.cli.reference import reference
-from fleet_rlm.describe import describe
+from fleet_rlm.description import describe
 from fleet_rlm.signatures import TASKS
 
 ROOT = Path(__file__).parents[2]

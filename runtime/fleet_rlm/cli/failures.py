@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -70,7 +69,9 @@ def report_bug(error: Exception, *, as_json: bool) -> int:
 
 def reader_is_gone() -> int:
     """Nobody reads our output any more: say nothing, and let nothing be said at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
     return PIPE_CLOSED
 
 
@@ -80,6 +81,8 @@ def _tell(name: str, message: str, remedy: str | None, exit_code: int, *, as_jso
     clean = redactor().text
     message, remedy = clean(message), clean(remedy) if remedy else None
     if as_json:
+        import json  # noqa: PLC0415 - not needed to say hello
+
         error = {"type": name, "message": message, "remedy": remedy, "exit_code": exit_code}
         click.echo(json.dumps({"error": error}))
     else:
@@ -94,7 +97,7 @@ def _write_log(error: Exception) -> Path:
 
     from fleet_rlm import __version__, wiring  # noqa: PLC0415
 
-    folder = wiring.state_folder() / "logs"
+    folder = wiring.paths().logs
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     log = folder / f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}.log"
     head = f"fleet-rlm {__version__}, Python {platform.python_version()}, {platform.platform()}\n"

@@ -36,10 +36,16 @@ def main() -> NoReturn:
 
 def invoke(arguments: Sequence[str]) -> int:
     """Run the command that ``arguments`` name; return its exit code, everything said."""
-    from fleet_rlm.cli.app import app  # noqa: PLC0415 - inside, so that Ctrl-C during the import is caught
-
-    as_json = failures.wants_json(arguments)
     try:
+        return _invoke(arguments, as_json=failures.wants_json(arguments))
+    except BrokenPipeError:
+        return failures.reader_is_gone()
+
+
+def _invoke(arguments: Sequence[str], *, as_json: bool) -> int:
+    try:
+        from fleet_rlm.cli.app import app  # noqa: PLC0415 - inside, so that Ctrl-C during the import is caught
+
         code = app.main(list(arguments), prog_name="fleet-rlm", standalone_mode=False)
         sys.stdout.flush()
     except FleetError as error:
@@ -51,9 +57,9 @@ def invoke(arguments: Sequence[str]) -> int:
     except Terminated as error:
         return failures.report_interrupt("Terminated.", error.exit_code, as_json=as_json)
     except BrokenPipeError:
-        return failures.reader_is_gone()
-    except SystemExit as error:  # click's answer to a broken pipe
-        return failures.reader_is_gone() if error.code == 1 else int(error.code or 0)
+        raise
+    except SystemExit:  # how click ends when nobody reads its output
+        raise BrokenPipeError from None
     except Exception as error:  # noqa: BLE001 - a bug: reported with its log file
         return failures.report_bug(error, as_json=as_json)
     return code if isinstance(code, int) else 0

@@ -46,14 +46,14 @@ def check_secret_key(key: str, secret_name: str, *, as_json: bool) -> None:
 @json_option
 def describe(*, as_json: bool) -> None:
     """Say what this version offers: commands, helpers, tasks, settings, sandboxes, exit codes."""
-    from fleet_rlm import describe as described  # noqa: PLC0415 - a help text does not need it
+    from fleet_rlm import description  # noqa: PLC0415 - a help text does not need it
     from fleet_rlm.cli import show  # noqa: PLC0415
 
-    facts = described.describe()
+    facts = description.describe()
     if as_json:
         show.json_line(facts)
     else:
-        click.echo(described.readable(facts))
+        click.echo(description.readable(facts))
 
 
 @click.command("doctor", short_help="Check that everything is in place.")

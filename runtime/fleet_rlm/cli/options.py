@@ -6,12 +6,28 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fleet_rlm.config import SETTINGS
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fleet_rlm.runners import Option, Runner
 
-SANDBOXES = ("auto", "local", "modal", "trusted")
+_SETTINGS = {setting.name: setting for setting in SETTINGS}
+
+
+class _Size(click.ParamType):
+    """Bytes, written as a setting is: ``512M``, ``4G``."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Check the value; the setting of the same name parses it."""
+        try:
+            _SETTINGS["memory"].kind.parse(value)
+        except ValueError as error:
+            self.fail(f"{value!r} is not {error}.", param, ctx)
+        return str(value)
 
 
 def json_option(function: Any) -> Any:
@@ -31,16 +47,12 @@ def _own_option(option: Option) -> click.Option:
         "documents": str,
         "choice": click.Choice(option.choices),
     }
-    return click.Option(
-        [option.flag],
-        type=kinds[option.type],
-        default=option.default,
-        required=option.default is None,
-        multiple=option.type == "documents",
-        metavar="PATH" if option.type == "documents" else None,
-        help=option.help,
-        show_default=option.default not in {None, ""},
-    )
+    attributes: dict[str, Any] = {"required": True}
+    if option.default is not None:
+        attributes = {"default": option.default, "show_default": option.default != ""}
+    if option.type == "documents":
+        attributes |= {"multiple": True, "metavar": "PATH"}
+    return click.Option([option.flag], type=kinds[option.type], help=option.help, **attributes)
 
 
 def _shared_options(runner: Runner) -> list[click.Option]:
@@ -73,14 +85,20 @@ def _shared_options(runner: Runner) -> list[click.Option]:
     )
     add(
         "--sandbox",
-        type=click.Choice(SANDBOXES),
-        help="Where generated code runs; auto is modal if that is configured, else local.  [default: auto]",
+        type=click.Choice(_SETTINGS["sandbox"].kind.choices),
+        show_default=_SETTINGS["sandbox"].default,
+        help="Where generated code runs; auto is modal if that is configured, else local.",
     )
     add("--model", help="The model that writes code, or script:NAME for a scripted one that needs no key.")
-    add("--sub-model", help="The model that llm_query asks.  [default: as --model]")
-    add("--concurrency", type=count, help="Most sub-model calls at the same time.  [default: 32]")
+    add("--sub-model", show_default="as --model", help="The model that llm_query asks.")
+    add(
+        "--concurrency",
+        type=count,
+        show_default=str(_SETTINGS["concurrency"].default),
+        help="Most sub-model calls at the same time.",
+    )
     add("--allow-subprocess", is_flag=True, help="Let generated code start processes in the local sandbox.")
-    add("--memory", metavar="SIZE", help="Most memory for generated code, such as 4G; documents are not counted.")
+    add("--memory", type=_Size(), help="Most memory for generated code, such as 4G; documents are not counted.")
     add("--secret-name", help="Place this Modal secret in the sandbox's environment.")
     add("--volume-name", help="Mount this volume at /data.")
     add("--verbose/--no-verbose", default=True, show_default=True, help="Tell on stderr what is happening.")

@@ -6,49 +6,70 @@ from typing import Any
 
 import click
 
-from fleet_rlm.describe import describe
+from fleet_rlm.description import describe
 
 __all__ = ["reference"]
 
 
+_VARYING = ("--max-iterations", "--max-llm-calls", "--timeout")
+
+
 def reference(facts: dict[str, Any]) -> str:
     """Return ``docs/cli.md``, made from the description of this version."""
+    commands = {command["name"]: command for command in facts["commands"]}
+    runs = [commands.pop(runner["command"]) for runner in facts["runners"]]
+    shared = [option for option in runs[0]["options"] if all(_has(run, option) for run in runs)]
     parts = [
         "# The fleet-rlm command",
         "Generated from the command line itself (`make render`); do not edit. Data goes to stdout, talk to stderr.",
-        *(_command(command) for command in facts["commands"]),
+        *(_run(run, runner, shared) for run, runner in zip(runs, facts["runners"], strict=True)),
+        "## Options of every `run-*` command",
+        _options(shared, hide_default=_VARYING),
+        *(_command(command) for command in commands.values()),
         "## Exit codes",
         _table(("code", "meaning"), facts["exit_codes"].items()),
         "## Settings",
         "Flags come first, then the environment, then `.env`, then the user's `config.yaml`, then the default.",
-        _table(
-            ("variable", "default", "meaning"),
-            (
-                (
-                    " or ".join(f"`{name}`" for name in entry["variables"]),
-                    "" if entry["default"] is None else f"`{entry['default']}`",
-                    entry["help"],
-                )
-                for entry in facts["settings"]
-            ),
-        ),
+        _table(("variable", "default", "meaning"), map(_setting, facts["settings"])),
     ]
     return "\n\n".join(parts) + "\n"
 
 
+def _has(command: dict[str, Any], option: dict[str, Any]) -> bool:
+    return option["flags"][0] in {other["flags"][0] for other in command["options"]}
+
+
+def _run(command: dict[str, Any], runner: dict[str, Any], shared: list[dict[str, Any]]) -> str:
+    names = {option["flags"][0] for option in shared}
+    own = [option for option in command["options"] if option["flags"][0] not in names]
+    defaults = (
+        f"By default {runner['max_iterations']} iterations, {runner['max_llm_calls']} sub-calls "
+        f"and {runner['timeout']} seconds."
+    )
+    return "\n\n".join([f"## fleet-rlm {command['name']}", command["help"], _options(own), defaults])
+
+
 def _command(command: dict[str, Any]) -> str:
+    parts = [f"## fleet-rlm {command['name']}", command["help"]]
+    return "\n\n".join([*parts, _options(command["options"])] if command["options"] else parts)
+
+
+def _options(options: list[dict[str, Any]], hide_default: tuple[str, ...] = ()) -> str:
     rows = (
         (
             ", ".join(f"`{flag}`" for flag in option["flags"]),
             " \\| ".join(option["choices"]) if "choices" in option else option["type"],
-            _default(option),
+            "see above" if option["flags"][0] in hide_default else _default(option),
             option["help"],
         )
-        for option in command["options"]
+        for option in options
     )
-    table = _table(("option", "type", "default", "meaning"), rows)
-    parts = [f"## fleet-rlm {command['name']}", command["help"], table if command["options"] else ""]
-    return "\n\n".join(part for part in parts if part)
+    return _table(("option", "type", "default", "meaning"), rows)
+
+
+def _setting(setting: dict[str, Any]) -> tuple[str, str, str]:
+    default = "" if setting["default"] is None else f"`{setting['default']}`"
+    return " or ".join(f"`{name}`" for name in setting["variables"]), default, setting["help"]
 
 
 def _default(option: dict[str, Any]) -> str:

@@ -64,17 +64,28 @@ def _commands() -> list[dict[str, Any]]:
     ]
 
 
+_KINDS = {"intrange": "integer", "floatrange": "number", "choice": "text", "string": "text"}
+
+
 def _option(option: Any) -> dict[str, Any]:
     kind = option.type.to_info_dict()
+    name = getattr(option.type, "name", kind["param_type"]).lower().replace(" ", "")
     facts: dict[str, Any] = {
         "flags": [*option.opts, *option.secondary_opts],
-        "type": "flag" if option.is_flag else option.metavar or kind["param_type"].lower(),
+        "type": "flag" if option.is_flag else (option.metavar or _KINDS.get(kind["param_type"].lower(), name)).lower(),
         "required": option.required,
-        "default": None if option.required else option.to_info_dict()["default"],
+        "default": _default(option),
         "multiple": option.multiple,
         "help": option.help,
     }
     return {**facts, "choices": list(kind["choices"])} if "choices" in kind else facts
+
+
+def _default(option: Any) -> Any:
+    if option.required:
+        return None
+    shown = option.show_default  # a text where the default is decided elsewhere, such as by a setting
+    return shown if isinstance(shown, str) else option.to_info_dict()["default"]
 
 
 def _runners() -> list[dict[str, Any]]:
