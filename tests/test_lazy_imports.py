@@ -27,7 +27,7 @@ def test_importing_the_package_loads_nothing():
     """`import fleet_rlm` brings in no module of its own beyond itself."""
     code = "import sys, fleet_rlm; print([n for n in sys.modules if n.startswith(('fleet_rlm.', 'dspy', 'modal', 'click'))])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "[]\n" == done.stdout
+    assert done.stdout == "[]\n"
 
 
 def test_unknown_name():

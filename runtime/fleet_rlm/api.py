@@ -1,7 +1,7 @@
 """The runners as Python functions: thin, so that an editor can show what each one takes.
 
-Every function takes the keyword options of ``RunOptions`` as well. Its defaults are the runner's; a test keeps
-them equal to the table.
+Every function takes the keyword options of ``RunOptions`` as well. Its defaults are the runner's; a test
+keeps them equal to the table.
 """
 
 from __future__ import annotations
@@ -71,7 +71,8 @@ def run_basic(
     Raises:
         FleetError: in each of its kinds.
     """
-    return _run("basic", {"question": question}, max_iterations, max_llm_calls, timeout, options)
+    limits = (max_iterations, max_llm_calls, timeout)
+    return _run("basic", {"question": question}, limits, options)
 
 
 def run_architecture(
@@ -101,7 +102,8 @@ def run_architecture(
         FleetError: in each of its kinds.
     """
     given = {"docs_path": docs_path, "query": query}
-    return _run("architecture", given, max_iterations, max_llm_calls, timeout, options)
+    limits = (max_iterations, max_llm_calls, timeout)
+    return _run("architecture", given, limits, options)
 
 
 def run_api_endpoints(
@@ -127,7 +129,8 @@ def run_api_endpoints(
     Raises:
         FleetError: in each of its kinds.
     """
-    return _run("api-endpoints", {"docs_path": docs_path}, max_iterations, max_llm_calls, timeout, options)
+    limits = (max_iterations, max_llm_calls, timeout)
+    return _run("api-endpoints", {"docs_path": docs_path}, limits, options)
 
 
 def run_error_patterns(
@@ -153,7 +156,8 @@ def run_error_patterns(
     Raises:
         FleetError: in each of its kinds.
     """
-    return _run("error-patterns", {"docs_path": docs_path}, max_iterations, max_llm_calls, timeout, options)
+    limits = (max_iterations, max_llm_calls, timeout)
+    return _run("error-patterns", {"docs_path": docs_path}, limits, options)
 
 
 def run_trajectory(
@@ -183,7 +187,8 @@ def run_trajectory(
         FleetError: in each of its kinds.
     """
     given = {"docs_path": docs_path, "chars": chars}
-    return _run("trajectory", given, max_iterations, max_llm_calls, timeout, options)
+    limits = (max_iterations, max_llm_calls, timeout)
+    return _run("trajectory", given, limits, options)
 
 
 def run_custom_tool(
@@ -206,14 +211,15 @@ def run_custom_tool(
         **options: sandbox, models and limits; see ``RunOptions``.
 
     Returns:
-        ``headers``, ``code_blocks``, ``structure_summary``, ``headers_count``, ``code_blocks_count``, ``complete``
-        and ``warnings``.
+        ``headers``, ``code_blocks``, ``structure_summary``, ``headers_count``, ``code_blocks_count``,
+        ``complete`` and ``warnings``.
 
     Raises:
         FleetError: in each of its kinds.
     """
     given = {"docs_path": docs_path, "chars": chars}
-    return _run("custom-tool", given, max_iterations, max_llm_calls, timeout, options)
+    limits = (max_iterations, max_llm_calls, timeout)
+    return _run("custom-tool", given, limits, options)
 
 
 def run_long_context(
@@ -245,19 +251,19 @@ def run_long_context(
         FleetError: in each of its kinds.
     """
     given = {"docs_path": docs_path, "query": query, "mode": mode}
-    return _run("long-context", given, max_iterations, max_llm_calls, timeout, options)
+    limits = (max_iterations, max_llm_calls, timeout)
+    return _run("long-context", given, limits, options)
 
 
 def _run(
     name: str,
     given: dict[str, Any],
-    max_iterations: int,
-    max_llm_calls: int,
-    timeout: float,
+    limits: tuple[int, int, float],
     options: Options,
 ) -> dict[str, Any]:
     keywords: dict[str, Any] = dict(options)
     listener = keywords.pop("on_event", ignore)
+    max_iterations, max_llm_calls, timeout = limits
     settings = RunOptions(
         max_iterations=max_iterations, max_llm_calls=max_llm_calls, timeout=timeout, **keywords
     )

@@ -1,4 +1,4 @@
-"""What this version offers, as data: the scaffold renders every fact in its assets from it, a person may read it.
+"""What this version offers, as data: the scaffold renders every fact in its assets from it.
 
 Nothing here is written down twice: commands come from the command line's own tree, helpers from the driver,
 tasks, runners, settings and exit codes from their tables.
@@ -72,7 +72,9 @@ def _option(option: Any) -> dict[str, Any]:
     name = getattr(option.type, "name", kind["param_type"]).lower().replace(" ", "")
     facts: dict[str, Any] = {
         "flags": [*option.opts, *option.secondary_opts],
-        "type": "flag" if option.is_flag else (option.metavar or _KINDS.get(kind["param_type"].lower(), name)).lower(),
+        "type": "flag"
+        if option.is_flag
+        else (option.metavar or _KINDS.get(kind["param_type"].lower(), name)).lower(),
         "required": option.required,
         "default": _default(option),
         "multiple": option.multiple,
@@ -100,7 +102,11 @@ def _runners() -> list[dict[str, Any]]:
             "timeout": runner.timeout,
             "tools": list(runner.tools),
             "modes": [
-                {"mode": mode or None, "signature": shape.task, "result": [*shape.keys, "complete", "warnings"]}
+                {
+                    "mode": mode or None,
+                    "signature": shape.task,
+                    "result": [*shape.keys, "complete", "warnings"],
+                }
                 for mode, shape in runner.shapes.items()
             ],
         }
@@ -154,7 +160,9 @@ def readable(facts: dict[str, Any]) -> str:
     sections = {
         "Commands": [(entry["name"], entry["help"].split("\n")[0]) for entry in facts["commands"]],
         "Helpers in the sandbox": [(entry["signature"], entry["summary"]) for entry in facts["helpers"]],
-        "Tasks": [(entry["name"], entry["instructions"].split(". ")[0] + ".") for entry in facts["signatures"]],
+        "Tasks": [
+            (entry["name"], entry["instructions"].split(". ")[0] + ".") for entry in facts["signatures"]
+        ],
         "Settings": [(entry["variables"][0], entry["help"]) for entry in facts["settings"]],
         "Sandboxes": list(facts["sandboxes"].items()),
         "Exit codes": list(facts["exit_codes"].items()),

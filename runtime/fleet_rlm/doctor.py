@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.metadata
 import platform
 import shutil
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fleet_rlm import wiring
+from fleet_rlm import places, wiring
 from fleet_rlm.errors import FleetError
+from fleet_rlm.run import RunOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fleet_rlm.config import Settings
+    from fleet_rlm.sandboxes.local.sandbox import LocalSandbox
 
 __all__ = ["Check", "checks", "modal_checks"]
 
@@ -51,18 +54,21 @@ def modal_checks(*, end: bool) -> Iterator[Check]:
     Args:
         end: end those sandboxes.
     """
+    from fleet_rlm.sandboxes import modal  # noqa: PLC0415 - asked for by --modal
+
     try:
-        left = wiring.modal_sandboxes()
-        if end and left:
-            wiring.end_modal_sandboxes(left)
+        left = modal.list_sandboxes()
+        ended = modal.end_sandboxes(one.sandbox_id for one in left) if end else []
     except FleetError as error:
         yield Check(ERROR, "modal", str(error))
         return
-    yield Check(OK, "modal", "reached")
-    if not left:
-        yield Check(OK, "modal sandboxes", "none left behind")
-    for sandbox in left:
-        yield Check(OK if end else WARNING, "modal sandbox", f"{sandbox}: {'ended' if end else 'end it with --end'}")
+    yield Check(OK, "modal", f"reached; {len(left) or 'no'} sandbox{'es' * (len(left) != 1)} running")
+    for one in left:
+        made = f"{one.sandbox_id}, made by process {one.pid} on {one.host}"
+        if one.sandbox_id in ended:
+            yield Check(OK, "modal sandbox", f"{made}: ended")
+        else:
+            yield Check(WARNING, "modal sandbox", f"{made}; if nothing uses it, end it with --modal --end")
 
 
 def _python() -> Check:
@@ -70,11 +76,14 @@ def _python() -> Check:
 
 
 def _packages() -> Iterator[Check]:
-    for name in ("dspy", "modal"):
-        try:
-            yield Check(OK, name, importlib.metadata.version(name))
-        except importlib.metadata.PackageNotFoundError:
-            yield Check(ERROR, name, "not installed; install fleet-rlm-scaffold again")
+    return map(_package, ("dspy", "modal"))
+
+
+def _package(name: str) -> Check:
+    try:
+        return Check(OK, name, importlib.metadata.version(name))
+    except importlib.metadata.PackageNotFoundError:
+        return Check(ERROR, name, "not installed; install fleet-rlm-scaffold again")
 
 
 def _settings(settings: Settings) -> Iterator[Check]:
@@ -92,27 +101,70 @@ def _model(settings: Settings) -> Check:
             "none is configured: set DSPY_LM_MODEL and DSPY_LLM_API_KEY, or use --model script:generic",
         )
     try:
-        wiring.check_model(settings)
+        wiring.models(settings, RunOptions())
     except FleetError as error:
         return Check(ERROR, "language model", str(error))
     return Check(OK, "language model", settings.model)
 
 
 def _local(settings: Settings) -> Iterator[Check]:
-    status = WARNING if settings.sandbox == "modal" else ERROR
+    """Each confinement that this machine could use, tried for real: started, and attempts made to break out."""
+    from fleet_rlm.sandboxes.local import choose  # noqa: PLC0415 - a help text does not need it
+
+    sandbox = places.local_sandbox(settings)
     try:
-        yield from (Check(OK, name, message) for name, message in wiring.local_report(settings))
+        every = choose.candidates(sandbox.confinement)
+        policy = sandbox.policy
     except FleetError as error:
-        yield Check(status, "local sandbox", str(error))
+        yield Check(ERROR, "local sandbox", str(error))
+        return
+    used = None
+    for confinement in every:
+        problem = confinement.unavailable(policy)
+        why = f"{problem.reason}. {problem.remedy}" if problem else _broken(sandbox, confinement.name)
+        if why:
+            yield Check(WARNING, confinement.name, why)
+            continue
+        used = used or confinement.name
+        yield Check(OK, confinement.name, "holds: every attempt to break out of it failed")
+    if used:
+        yield Check(OK, "local sandbox", f"ready, confined by {used}")
+    else:
+        status = WARNING if settings.sandbox == "modal" else ERROR
+        yield Check(status, "local sandbox", "no confinement holds on this machine, so no code runs in it")
+
+
+def _broken(sandbox: LocalSandbox, confinement: str) -> str:
+    """Why a session under ``confinement`` cannot be had, or ""; every session probes its confinement."""
+    from dspy.primitives.code_interpreter import CodeInterpreterError  # noqa: PLC0415 - 700 ms
+
+    from fleet_rlm.interpreter import SandboxInterpreter  # noqa: PLC0415 - imports dspy
+
+    try:
+        with SandboxInterpreter(sandbox=dataclasses.replace(sandbox, confinement=confinement)):
+            return ""
+    except CodeInterpreterError as error:
+        return str(error)
 
 
 def _modal(settings: Settings) -> Check:
-    problem = wiring.modal_problem()
+    problem = _modal_problem()
     if problem is None:
-        return Check(OK, "modal", "credentials are present (not tried; see --modal)")
+        return Check(OK, "modal", "credentials are present; --modal tries them")
     if settings.sandbox == "modal":
         return Check(ERROR, "modal", problem)
-    return Check(OK, "modal", f"not set up, and only --sandbox modal needs it ({problem})")
+    return Check(OK, "modal", "not set up, and only --sandbox modal needs it")
+
+
+def _modal_problem() -> str | None:
+    from fleet_rlm.sandboxes.modal.access import load_sdk, require_credentials  # noqa: PLC0415 - 500 ms
+
+    try:
+        load_sdk()
+        require_credentials()
+    except FleetError as error:
+        return str(error)
+    return None
 
 
 def _claude() -> Check:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextvars
 import threading
-from typing import TYPE_CHECKING, Generic, TypeVar
+import time
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["LimitReached", "Stoppable", "run_until"]
+__all__ = ["Endings", "LimitReachedError", "run_until"]
 
 STOP_SECONDS = 1.0
 """How long ending everything may take, in seconds: half of what Ctrl-C is given."""
@@ -17,40 +18,36 @@ STOP_SECONDS = 1.0
 T = TypeVar("T")
 
 
-class LimitReached(Exception):
+class LimitReachedError(Exception):
     """The work was not done in time."""
 
 
-class Stoppable(Generic[T]):
-    """Ends what was opened, from any thread, once.
+class Endings:
+    """What has to be ended when a run is stopped, from any thread."""
 
-    A thing that is added after the end is ended at once.
-    """
-
-    def __init__(self, end: Callable[[T], None]) -> None:
-        self._end = end
-        self._things: list[T] = []
+    def __init__(self) -> None:
+        self._ends: list[Callable[[], None]] = []
         self._stopped = False
         self._lock = threading.Lock()
 
-    def add(self, thing: T) -> T:
-        """Remember ``thing``, to end it when the run is stopped."""
+    def add(self, end: Callable[[], None]) -> None:
+        """Call ``end`` when the run is stopped; at once if it already is."""
         with self._lock:
-            self._things.append(thing)
+            self._ends.append(end)
             late = self._stopped
         if late:
-            self._end(thing)
-        return thing
+            end()
 
-    def stop(self, seconds: float = STOP_SECONDS) -> None:
-        """End everything at the same time and wait at most ``seconds`` in all."""
+    def run(self) -> None:
+        """Call all of them at the same time, and wait at most ``STOP_SECONDS`` in all."""
         with self._lock:
-            self._stopped, things = True, list(self._things)
-        threads = [threading.Thread(target=self._end, args=(thing,), daemon=True) for thing in things]
+            self._stopped, ends = True, list(self._ends)
+        threads = [threading.Thread(target=end, daemon=True) for end in ends]
         for thread in threads:
             thread.start()
+        until = time.monotonic() + STOP_SECONDS
         for thread in threads:
-            thread.join(seconds / len(threads))
+            thread.join(max(0.0, until - time.monotonic()))
 
 
 def run_until(work: Callable[[], T], seconds: float | None, stop: Callable[[], None]) -> T:
@@ -65,7 +62,7 @@ def run_until(work: Callable[[], T], seconds: float | None, stop: Callable[[], N
         stop: called once if the work does not end by itself.
 
     Raises:
-        LimitReached: the time is over.
+        LimitReachedError: the time is over.
     """
     outcome: list[T] = []
     failure: list[BaseException] = []
@@ -88,7 +85,7 @@ def run_until(work: Callable[[], T], seconds: float | None, stop: Callable[[], N
         raise
     if not in_time:
         stop()
-        raise LimitReached
+        raise LimitReachedError
     if failure:
         raise failure[0]
     return outcome[0]

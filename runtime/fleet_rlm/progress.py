@@ -1,12 +1,13 @@
 """What a run tells its listeners: one frozen value for each thing that happens.
 
-Events carry facts, not sentences: the command line prints them, a server may forward them. A listener is called
-from the thread that runs the task and, for sub-calls, from the threads that make them; it must not block.
+Events carry facts, not sentences: the command line prints them, a server may forward them. A listener is
+called from the thread that runs the task and, for sub-calls, from the threads that make them; it must not
+block.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Union
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +45,7 @@ class Reading(NamedTuple):
 class DocumentsRead(NamedTuple):
     """The documents are in memory."""
 
-    count: int
+    documents: int
     chars: int
     lines: int
 
@@ -98,17 +99,17 @@ class Finished(NamedTuple):
     seconds: float
 
 
-Event = Union[
-    Preparing,
-    Reading,
-    DocumentsRead,
-    SandboxChosen,
-    IterationStarted,
-    SubCallEnded,
-    IterationEnded,
-    Warned,
-    Finished,
-]
+Event = (
+    Preparing
+    | Reading
+    | DocumentsRead
+    | SandboxChosen
+    | IterationStarted
+    | SubCallEnded
+    | IterationEnded
+    | Warned
+    | Finished
+)
 
 if TYPE_CHECKING:
     Listener = Callable[[Event], None]

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from dspy import CodeInterpreter
+from dspy.primitives.code_interpreter import FinalOutput
 from dspy.utils.callback import BaseCallback
 
 from fleet_rlm.progress import IterationEnded, IterationStarted, SubCallEnded
@@ -22,8 +23,8 @@ __all__ = ["Recorder"]
 class Recorder(BaseCallback):  # type: ignore[misc] # dspy carries no types
     """Follows one ``dspy.RLM``; nested ones and the set-up of the sandbox are not steps of it.
 
-    A step begins when the RLM's own action predictor is asked and ends when the code it wrote has run in the first
-    interpreter. Every model call made while code runs is a sub-call.
+    A step begins when the RLM's own action predictor is asked and ends when the code it wrote has run in the
+    first interpreter. Every model call made while code runs is a sub-call.
     """
 
     def __init__(self, listener: Listener, rlm: dspy.RLM) -> None:
@@ -107,6 +108,8 @@ def _code_of(prediction: Any) -> str:
 def _text_of(outputs: Any, exception: BaseException | None) -> str:
     if exception is not None:
         return f"[Error] {exception}"
+    if isinstance(outputs, FinalOutput):
+        return f"SUBMIT {outputs.output}"
     if outputs is None:
         return ""
     return "\n".join(map(str, outputs)) if isinstance(outputs, list) else str(outputs)

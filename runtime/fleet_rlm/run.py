@@ -6,16 +6,18 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from fleet_rlm import steps, wiring
+from fleet_rlm import places, steps, wiring
 from fleet_rlm.errors import FleetError, RunTimeoutError
-from fleet_rlm.limits import LimitReached, Stoppable, run_until
-from fleet_rlm.progress import DocumentsRead, Finished, Preparing, Reading, Warned, ignore
+from fleet_rlm.limits import Endings, LimitReachedError, run_until
+from fleet_rlm.progress import DocumentsRead, Finished, Preparing, Reading, SandboxChosen, Warned, ignore
 from fleet_rlm.runners import Facts, result_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from fleet_rlm.config import Settings
     from fleet_rlm.documents import Documents
+    from fleet_rlm.interpreter import SandboxInterpreter
     from fleet_rlm.progress import Listener
     from fleet_rlm.recorder import Recorder
     from fleet_rlm.runners import Runner
@@ -38,7 +40,7 @@ class RunOptions:
         secret_name: Modal secret to place in the sandbox's environment.
         volume_name: volume to mount at ``/data``.
         allow_subprocess: let generated code start processes.
-        memory: most memory that generated code may use, in bytes or as text such as ``4G``, documents not counted.
+        memory: most memory that generated code may use, in bytes or as text such as ``4G``.
     """
 
     max_iterations: int | None = None
@@ -71,11 +73,12 @@ def execute(
         FleetError: in each of its kinds; if steps had been made, the remedy names the file that holds them.
     """
     run = _Run(runner, runner.complete(given), options, listener)
-    seconds = runner.timeout if options.timeout is None else options.timeout
     try:
-        return run_until(run.perform, seconds, run.interpreters.stop)
-    except LimitReached:
-        late = RunTimeoutError(f"The run took longer than {seconds:g} s.", remedy="Give it more time with --timeout.")
+        return run_until(run.perform, run.seconds, run.endings.run)
+    except LimitReachedError:
+        late = RunTimeoutError(
+            f"The run took longer than {run.seconds:g} s.", remedy="Give it more time with --timeout."
+        )
         raise steps.kept_with(late, runner.name, run.recorder) from None
     except FleetError as error:
         raise steps.kept_with(error, runner.name, run.recorder) from error.__cause__
@@ -87,13 +90,14 @@ def execute(
 
 
 class _Run:
-    """The state of one execution; ``perform`` runs in a thread of its own, the rest may be read from outside."""
+    """The state of one execution; ``perform`` runs in a thread of its own, the rest is read from outside."""
 
     def __init__(
         self, runner: Runner, values: dict[str, Any], options: RunOptions, listener: Listener
     ) -> None:
+        self.seconds = runner.timeout if options.timeout is None else options.timeout
         self.recorder: Recorder | None = None
-        self.interpreters: Stoppable[Any] = Stoppable(lambda interpreter: interpreter.shutdown())
+        self.endings = Endings()
         self._runner = runner
         self._values = values
         self._options = options
@@ -104,18 +108,35 @@ class _Run:
     def perform(self) -> dict[str, Any]:
         """Do everything and return the result."""
         settings = wiring.load_settings(self._options)
-        place = wiring.choose_sandbox(settings, self._options)
-        self._emit(Preparing("model"))
-        planner, sub_lm = wiring.models(settings, self._options)
-        for notice in dict.fromkeys(getattr(model, "notice", "") for model in (planner, sub_lm)):
-            if notice:
-                self._warn(notice)
+        place = places.choose(settings, self._options, self.seconds, self._emit)
+        self.endings.add(place.discard)
+        try:
+            return self._answer(settings, place)
+        finally:
+            place.discard()
+
+    def _answer(self, settings: Settings, place: places.Place) -> dict[str, Any]:
+        planner, sub_lm = self._models(settings)
+        place.prepare()
         documents = self._read()
         variables = self._variables(documents)
-        self._emit(place.event)
+        self._emit(SandboxChosen(place.name, place.confinement()))
+        # Code that never ends costs at most half of the run, and the planner learns of it.
+        factory = places.Factory(place.sandbox, self.seconds / 2, self._track)
         with wiring.translated_errors():
-            prediction = self._ask(settings, planner, sub_lm, self._tracked(place.factory()), variables)
+            prediction = self._ask(settings, planner, sub_lm, factory, variables)
         return self._result(prediction, documents)
+
+    def _track(self, interpreter: SandboxInterpreter) -> None:
+        self.endings.add(interpreter.shutdown)
+
+    def _models(self, settings: Settings) -> tuple[Any, Any]:
+        self._emit(Preparing("model"))
+        models = wiring.models(settings, self._options)
+        for notice in dict.fromkeys(getattr(model, "notice", "") for model in models):
+            if notice:
+                self._warn(notice)
+        return models
 
     def _read(self) -> Documents | None:
         paths = self._values.get("docs_path")
@@ -148,17 +169,14 @@ class _Run:
         chars = self._values.get("chars", 0)
         if not 0 < chars < len(text):
             return text
-        self._warn(f"Only the first {chars:,} of {len(text):,} characters were used; --chars 0 uses all of them.")
+        self._warn(
+            f"Only the first {chars:,} of {len(text):,} characters were used; --chars 0 uses all of them."
+        )
         return text[:chars]
 
-    def _tracked(self, factory: Any) -> Any:
-        def make() -> Any:
-            return self.interpreters.add(factory())
-
-        make.execution_instructions = factory.execution_instructions  # type: ignore[attr-defined]
-        return make
-
-    def _ask(self, settings: Any, planner: Any, sub_lm: Any, factory: Any, variables: dict[str, Any]) -> Any:
+    def _ask(
+        self, settings: Settings, planner: Any, sub_lm: Any, factory: Any, variables: dict[str, Any]
+    ) -> Any:
         import dspy  # noqa: PLC0415 - 700 ms, spent in this thread so that Ctrl-C need not wait for it
 
         from fleet_rlm.recorder import Recorder  # noqa: PLC0415 - imports dspy
@@ -177,7 +195,9 @@ class _Run:
             return rlm(**variables)
 
     def _result(self, prediction: Any, documents: Documents | None) -> dict[str, Any]:
-        complete = wiring.is_complete(prediction)
+        from fleet_rlm.rlm import is_complete  # noqa: PLC0415 - imports dspy
+
+        complete = is_complete(prediction)
         if not complete:
             self._warn("The answer was forced: the planner used all its iterations without finishing.")
         facts = Facts(

@@ -1,6 +1,6 @@
 """The runners: named tasks with their options, defaults and result keys, in one table.
 
-Everything that lists runners (the commands, their help, ``describe``, the Python functions in ``api``) reads ``RUNNERS``.
+Everything that lists runners reads ``RUNNERS``: the commands, their help, ``describe``, the Python functions.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fleet_rlm.errors import UsageError
-from fleet_rlm.signatures import TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,7 +16,10 @@ __all__ = ["COMPUTED", "RUNNERS", "Facts", "Option", "Runner", "Shape", "result_
 
 
 class Option(NamedTuple):
-    """An option of one runner. ``type`` is ``text``, ``count``, ``documents`` or ``choice``; no default means required."""
+    """An option of one runner.
+
+    ``type`` is ``text``, ``count``, ``documents`` or ``choice``; without a default it is required.
+    """
 
     name: str
     type: str
@@ -161,7 +163,9 @@ _ROWS = (
         iterations=10,
         sub_calls=10,
         shapes={
-            "": Shape("SummarizeText", (("text", "docs_path"),), ("summary", "trajectory_steps", "trajectory"))
+            "": Shape(
+                "SummarizeText", (("text", "docs_path"),), ("summary", "trajectory_steps", "trajectory")
+            )
         },
     ),
     Runner(
@@ -217,9 +221,13 @@ def result_of(shape: Shape, facts: Facts, *, complete: bool, warnings: list[str]
 
 def _check(option: Option, value: Any) -> None:
     if value is None or value == () or (value == "" and option.default is None):
-        raise UsageError(f"{option.flag} is missing.", remedy=f"It takes: {option.help[:1].lower()}{option.help[1:]}")
+        raise UsageError(
+            f"{option.flag} is missing.", remedy=f"It takes: {option.help[:1].lower()}{option.help[1:]}"
+        )
     if option.type == "choice" and value not in option.choices:
-        raise UsageError(f"{option.flag} cannot be {value!r}.", remedy=f"Use one of {', '.join(option.choices)}.")
+        raise UsageError(
+            f"{option.flag} cannot be {value!r}.", remedy=f"Use one of {', '.join(option.choices)}."
+        )
     if option.type == "count" and (not isinstance(value, int) or value < 0):
         raise UsageError(f"{option.flag} cannot be {value!r}.", remedy="Give a number, 0 or more.")
 
@@ -227,4 +235,6 @@ def _check(option: Option, value: Any) -> None:
 def _default_query(values: Mapping[str, Any]) -> str:
     if values.get("mode") == "summarize":
         return "the main points"
-    raise UsageError("--query is missing.", remedy="Say what to find out, for example --query 'Why did it fail?'.")
+    raise UsageError(
+        "--query is missing.", remedy="Say what to find out, for example --query 'Why did it fail?'."
+    )

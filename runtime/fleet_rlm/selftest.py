@@ -1,7 +1,7 @@
 """A real task over a real text, in the real sandbox, with an answer that can be computed without any of it.
 
-The text is the standard library's own source code. A script takes the model's place: it answers from a file, so no
-key, account or network is needed, and what is proven is everything except a model's wit.
+The text is the standard library's own source code. A script takes the model's place: it answers from a file,
+so no key, account or network is needed, and what is proven is everything except a model's wit.
 """
 
 from __future__ import annotations

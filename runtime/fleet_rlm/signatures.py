@@ -1,7 +1,7 @@
 """What each task asks of the planner: inputs, outputs and instructions, worded for any document.
 
 The tasks are data, so that ``fleet-rlm describe`` and every help text know them without importing dspy.
-``signature(name)`` makes the ``dspy.Signature`` class; ``from fleet_rlm import SummarizeLongDocument`` does the same.
+``signature(name)`` makes the ``dspy.Signature`` class, and so does ``from fleet_rlm import SummarizeText``.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _DOCUMENT = _DOCS._replace(name="document")
 DOCUMENTS_FIELD = Field(
     "documents",
     "dict[str, str]",
-    "a read-only mapping from each document's path to its text: documents[path], list(documents), len(documents)",
+    "a read-only mapping from each document's path to its text: documents[path], list(documents)",
 )
 """Added to a task's inputs when a run reads more than one document."""
 
@@ -61,13 +61,21 @@ _ALL = (
     ),
     Task(
         "ExtractArchitecture",
-        "Find out how the thing that the documents describe is built: its parts, how they are tuned, and the ideas "
-        "behind it. Name only what the documents state, in their own terms.",
+        "Find out how the thing that the documents describe is built: its parts, how they are tuned, and the "
+        "ideas behind it. Name only what the documents state, in their own terms.",
         (_DOCS, Field("query", "str", "which part or aspect to look at")),
         (
             Field("modules", "list[str]", "the parts it is made of, each as `name: what it does`"),
-            Field("optimizers", "list[str]", "what tunes, improves or optimises those parts; empty if there is no such thing"),
-            Field("design_principles", "list[str]", "the rules and ideas that the design follows, one sentence each"),
+            Field(
+                "optimizers",
+                "list[str]",
+                "what tunes, improves or optimises those parts; empty if there is no such thing",
+            ),
+            Field(
+                "design_principles",
+                "list[str]",
+                "the rules and ideas that the design follows, one sentence each",
+            ),
         ),
     ),
     Task(
@@ -93,7 +101,7 @@ _ALL = (
             Field(
                 "error_categories",
                 "dict[str, Any]",
-                "category name to an object with the keys `count`, `examples` (verbatim) and `cause_or_remedy`",
+                "category name to an object with the keys `count`, `examples` (verbatim) and `remedy`",
             ),
             Field("total_errors_found", "int", "how many errors were found in the whole text"),
         ),
@@ -106,7 +114,8 @@ _ALL = (
     ),
     Task(
         "ExtractWithCustomTool",
-        "Describe how the documents are laid out. Use the tool `regex_extract` to find headings and code blocks.",
+        "Describe how the documents are laid out. "
+        "Use the tool `regex_extract` to find headings and code blocks.",
         (_DOCS,),
         (
             Field("headers", "list[str]", "every heading, verbatim, in the order of the text"),
@@ -116,8 +125,8 @@ _ALL = (
     ),
     Task(
         "AnalyzeLongDocument",
-        "Answer the query from a document that is far larger than any context window. Narrow down with code first, "
-        "ask sub-models about the parts that matter, and let every finding rest on the text itself.",
+        "Answer the query from a document that is far larger than any context window. Narrow down with code "
+        "first, ask sub-models about the parts that matter, and let every finding rest on the text itself.",
         (_DOCUMENT, Field("query", "str", "what to find out")),
         (
             Field("findings", "list[str]", "what was found, each with the place it comes from"),
@@ -127,13 +136,15 @@ _ALL = (
     ),
     Task(
         "SummarizeLongDocument",
-        "Summarize a document that is far larger than any context window. Split it with code, have sub-models "
-        "summarize the parts in batches, then combine their summaries.",
+        "Summarize a document that is far larger than any context window. Split it with code, have "
+        "sub-models summarize the parts in batches, then combine their summaries.",
         (_DOCUMENT, Field("focus", "str", "what the summary should pay attention to")),
         (
             Field("summary", "str", "the summary"),
             Field("key_points", "list[str]", "the main points, one sentence each"),
-            Field("coverage_pct", "float", "the share of the document's characters that was looked at, 0 to 100"),
+            Field(
+                "coverage_pct", "float", "the share of the document's characters that was looked at, 0 to 100"
+            ),
         ),
     ),
     Task(
@@ -171,7 +182,9 @@ def signature(name: str, *, with_documents: bool = False) -> type[dspy.Signature
     fields: dict[str, Any] = {
         field.name: (_TYPES.get(field.type, Any), dspy.InputField(desc=field.description)) for field in inputs
     }
-    fields |= {field.name: (_TYPES[field.type], dspy.OutputField(desc=field.description)) for field in task.outputs}
+    fields |= {
+        field.name: (_TYPES[field.type], dspy.OutputField(desc=field.description)) for field in task.outputs
+    }
     made: type[dspy.Signature] = dspy.Signature(fields, task.instructions, signature_name=name)
     return made
 

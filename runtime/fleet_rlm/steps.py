@@ -18,7 +18,7 @@ E = TypeVar("E", bound="FleetError")
 
 
 def keep(reason: str, runner: str, recorder: Recorder | None) -> str:
-    """Write the steps of ``recorder`` to a file; return the sentence that names it, or "" if there are none."""
+    """Write the steps of ``recorder`` to a file; return the sentence that names it, "" if there are none."""
     if recorder is None or not recorder.steps:
         return ""
     folder = wiring.paths().state / "runs"

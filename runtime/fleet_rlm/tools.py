@@ -28,8 +28,8 @@ def regex_extract(text: str, pattern: str, flags: int = 0) -> list[Any]:
     Args:
         text: the text to search, or in a run the name of an input variable.
         pattern: a regular expression in the syntax of ``re``.
-        flags: flags of ``re`` as a number: 2 ignores case, 8 matches ``^`` and ``$`` at each line, 16 lets ``.``
-            match newlines.
+        flags: flags of ``re`` as a number: 2 ignores case, 8 matches ``^`` and ``$`` at each line, 16 lets
+            ``.`` match newlines.
 
     Returns:
         The whole matches; with one group, the groups; with several, a list of groups for each match.
@@ -48,7 +48,7 @@ def regex_extract(text: str, pattern: str, flags: int = 0) -> list[Any]:
         return list(_bounded(compiled.finditer(text, concurrent=True, timeout=MAX_SECONDS)))
     except TimeoutError:
         raise TimeoutError(
-            f"the pattern {pattern!r} took longer than {MAX_SECONDS:g} s; avoid nested repetition such as (a+)+"
+            f"the pattern {pattern!r} took longer than {MAX_SECONDS:g} s; avoid repetition within repetition"
         ) from None
 
 
@@ -75,7 +75,5 @@ def _bounded(matches: Iterator[Any]) -> Iterator[Any]:
         found = match.group() if not groups else groups[0] if len(groups) == 1 else list(groups)
         total += len(found) if isinstance(found, str) else sum(map(len, found))
         if total > MAX_FOUND_CHARS:
-            raise ValueError(
-                f"the matches hold more than {MAX_FOUND_CHARS:,} characters; narrow the pattern or search a part"
-            )
+            raise ValueError(f"the matches hold more than {MAX_FOUND_CHARS:,} characters; narrow the pattern")
         yield found

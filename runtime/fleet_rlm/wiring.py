@@ -7,26 +7,18 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from fleet_rlm.errors import FleetError, SandboxError, UsageError
-from fleet_rlm.progress import SandboxChosen
+from fleet_rlm.errors import FleetError, SandboxError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from fleet_rlm.config import Settings
     from fleet_rlm.paths import Paths
     from fleet_rlm.redact import Redactor
     from fleet_rlm.run import RunOptions
     from fleet_rlm.runners import Runner
-
-
-class Place(NamedTuple):
-    """A sandbox that was chosen: what to say, and how to get a factory of interpreters in it."""
-
-    event: SandboxChosen
-    factory: Callable[[], Any]
 
 
 def load_settings(options: RunOptions | None = None) -> Settings:
@@ -43,7 +35,7 @@ def load_settings(options: RunOptions | None = None) -> Settings:
         {
             "sandbox": options.sandbox,
             "memory": options.memory,
-            "volume": options.volume_name,
+            "volume_name": options.volume_name,
             "concurrency": options.concurrency,
         }
     )
@@ -67,38 +59,6 @@ def redactor() -> Redactor:
     return Redactor.of(secrets, os.environ)
 
 
-def choose_sandbox(settings: Settings, options: RunOptions) -> Place:
-    """Return where generated code will run.
-
-    ``auto`` is ``local``: a user who wants Modal by default says so once, in the setting ``sandbox``.
-
-    Raises:
-        UsageError: an option asks for what that sandbox does not have.
-    """
-    name = "local" if settings.sandbox == "auto" else settings.sandbox
-    for flag, given, places in (
-        ("--secret-name", options.secret_name, ("modal",)),
-        ("--memory", options.memory, ("local", "modal")),
-        ("--volume-name", options.volume_name, ("local", "modal")),
-    ):
-        if given and name not in places:
-            raise UsageError(
-                f"{flag} has no meaning in the {name} sandbox.",
-                remedy=f"Leave it out, or use --sandbox {' or '.join(places)}.",
-            )
-    return Place(SandboxChosen(name, "stand-in"), _standin)
-
-
-def _standin() -> Any:
-    import dspy
-
-    def make() -> Any:
-        return dspy.LocalInterpreter()
-
-    make.execution_instructions = dspy.LocalInterpreter.execution_instructions  # type: ignore[attr-defined]
-    return make
-
-
 def models(settings: Settings, options: RunOptions) -> tuple[Any, Any]:
     """Return the planner and the sub-LM.
 
@@ -114,30 +74,27 @@ def make_rlm(
     runner: Runner,
     task: str,
     options: RunOptions,
-    settings: Any,
+    settings: Settings,
     *,
     sub_lm: Any,
     interpreter_factory: Any,
     variables: Mapping[str, Any],
 ) -> Any:
-    import dspy
-
-    from fleet_rlm.signatures import signature
-    from fleet_rlm.tools import bind_regex_extract
+    """Return the loop that is going to answer ``task`` over ``variables``."""
+    from fleet_rlm.rlm import RLM  # noqa: PLC0415 - imports dspy
+    from fleet_rlm.signatures import signature  # noqa: PLC0415
+    from fleet_rlm.tools import bind_regex_extract  # noqa: PLC0415
 
     tools = [bind_regex_extract(variables)] if "regex_extract" in runner.tools else []
-    return dspy.RLM(
+    return RLM(
         signature(task, with_documents="documents" in variables),
-        max_iters=options.max_iterations or runner.iterations,
-        max_llm_calls=options.max_llm_calls or runner.sub_calls,
+        concurrency=settings.concurrency,
+        max_iters=runner.iterations if options.max_iterations is None else options.max_iterations,
+        max_llm_calls=runner.sub_calls if options.max_llm_calls is None else options.max_llm_calls,
         tools=tools,
         sub_lm=sub_lm,
         interpreter_factory=interpreter_factory,
     )
-
-
-def is_complete(prediction: Any) -> bool:
-    return prediction.final_reasoning != "Extract forced final output"
 
 
 @contextmanager

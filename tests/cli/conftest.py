@@ -30,7 +30,7 @@ class Ended:
 
 
 @pytest.fixture
-def fleet(home, tmp_path):
+def fleet(tmp_path):
     """Run ``fleet-rlm`` with arguments; the working directory is an empty folder."""
 
     def run(*arguments, stdin="", env=None, timeout=60) -> Ended:

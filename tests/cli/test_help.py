@@ -24,7 +24,7 @@ COMMANDS = sorted(app.commands)
 def test_help(fleet, snapshot, command):
     """Every help text is the one that was read and accepted."""
     ended = fleet(*command.split(), "--help")
-    assert (0, "") == (ended.code, ended.err)
+    assert (ended.code, ended.err) == (0, "")
     assert snapshot == ended.out
 
 
@@ -36,7 +36,7 @@ def test_version(fleet):
 def test_no_arguments(fleet):
     """Without arguments the help goes to stderr, as an error of use."""
     ended = fleet()
-    assert (2, "") == (ended.code, ended.out)
+    assert (ended.code, ended.out) == (2, "")
     assert ended.err.startswith("Usage: fleet-rlm")
 
 
@@ -51,7 +51,7 @@ def test_help_is_light():
         "print([name for name in heavy if name in sys.modules], file=sys.stderr)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "[]\n" == done.stderr
+    assert done.stderr == "[]\n"
 
 
 def test_describe(fleet, snapshot):
@@ -63,13 +63,13 @@ def test_describe_is_light():
     """The description needs neither dspy nor modal."""
     code = "import sys, fleet_rlm; fleet_rlm.describe(); print([n for n in ('dspy', 'modal') if n in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "[]\n" == done.stdout
+    assert done.stdout == "[]\n"
 
 
 def test_describe_for_people(fleet):
     """Without --json the description is text that names every command."""
     out = fleet("describe").out
-    assert [] == [name for name in (*COMMANDS, *TASKS) if name not in out]
+    assert [name for name in (*COMMANDS, *TASKS) if name not in out] == []
 
 
 def test_reference_is_current():
@@ -80,10 +80,10 @@ def test_reference_is_current():
 def test_init_says_that_it_is_not_there(fleet):
     """The installer is not part of this release, and init says so in one line."""
     ended = fleet("init")
-    assert (1, "") == (ended.code, ended.out)
+    assert (ended.code, ended.out) == (1, "")
     assert (
-        "Error: The installer is not part of this release. "
-        "The runtime works without it: try `fleet-rlm doctor --self-test`.\n" == ended.err
+        ended.err == "Error: The installer is not part of this release. "
+        "The runtime works without it: try `fleet-rlm doctor --self-test`.\n"
     )
 
 
@@ -94,4 +94,4 @@ def test_closed_stdout_is_silent():
     os.close(read)
     done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
     os.close(write)
-    assert (141, "") == (done.returncode, done.stderr)
+    assert (done.returncode, done.stderr) == (141, "")

@@ -9,6 +9,7 @@ import time
 
 import psutil
 import pytest
+
 from conftest import COMMAND
 
 PLACES = {
@@ -27,7 +28,12 @@ def running(tmp_path, script):
     def start(text) -> subprocess.Popen[str]:
         command = [COMMAND, "run-basic", "--question", "x", "--model", script(text), "--verbose"]
         process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=os.environ.copy()
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=tmp_path,
+            env=os.environ.copy(),
         )
         wanted = "sandbox:" if "delay: 60}\n" in text.partition("replies")[0] else "[1/"
         for line in process.stderr:
@@ -54,7 +60,7 @@ def test_stop(running, place, number):
     assert err.rstrip().endswith(said)
     assert took < 2
     _gone, alive = psutil.wait_procs(family, timeout=2)
-    assert [] == alive
+    assert alive == []
 
 
 def test_second_interrupt_is_immediate(running):
@@ -64,12 +70,14 @@ def test_second_interrupt_is_immediate(running):
     time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=20)
-    assert 130 == process.returncode
+    assert process.returncode == 130
 
 
 def test_interrupt_names_the_kept_steps(running, home):
     """What had been found when the run was stopped is in a file, and its name is said."""
-    process = running("steps:\n- {reasoning: look, code: 'print(1)'}\n- {code: pass, delay: 60}\n".replace("60}", "60 }"))
+    process = running(
+        "steps:\n- {reasoning: look, code: 'print(1)'}\n- {code: pass, delay: 60}\n".replace("60}", "60 }")
+    )
     time.sleep(0.3)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=20)

@@ -1,4 +1,4 @@
-"""Progress for people, on stderr: a live line on a terminal, plain lines elsewhere, nothing when asked for nothing."""
+"""Progress for people, on stderr: a live line on a terminal, plain lines elsewhere, nothing on request."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fleet_rlm import progress
-from fleet_rlm.cli.show import first_line
+from fleet_rlm.cli.show import first_line, last_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +40,7 @@ def listening(*, verbose: bool) -> Iterator[Listener]:
 def line_for(event: Event) -> str | None:
     """Return the line that tells ``event``, or None if it is only worth a moving display."""
     line = _LINES.get(type(event))
-    return line(event) if line else None  # type: ignore[operator] # each takes the event it is listed under
+    return line(event) if line else None
 
 
 def plural(count: int, word: str) -> str:
@@ -48,8 +48,13 @@ def plural(count: int, word: str) -> str:
     return f"{count:,} {word}{'s' * (count != 1)}"
 
 
+def took(seconds: float) -> str:
+    """``14 ms``, ``2.3 s``."""
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+
+
 def _read(event: progress.DocumentsRead) -> str:
-    return f"read {plural(event.count, 'document')}: {event.chars:,} characters, {event.lines:,} lines"
+    return f"read {plural(event.documents, 'document')}: {event.chars:,} characters, {event.lines:,} lines"
 
 
 def _sandbox(event: progress.SandboxChosen) -> str:
@@ -57,20 +62,20 @@ def _sandbox(event: progress.SandboxChosen) -> str:
 
 
 def _started(event: progress.IterationStarted) -> str:
-    return f"[{event.number}/{event.limit}] {first_line(event.code)}  (planner {event.seconds:.1f} s)"
+    return f"[{event.number}/{event.limit}] {first_line(event.code)}  (planner {took(event.seconds)})"
 
 
 def _ended(event: progress.IterationEnded) -> str:
     outcome = "failed: " if event.failed else "→ "
-    said = first_line(event.output.removeprefix("[Error] ")) or "(no output)"
+    said = (last_line if event.failed else first_line)(event.output.removeprefix("[Error] ")) or "(no output)"
     calls = f", {plural(event.sub_calls, 'sub-call')}" if event.sub_calls else ""
-    return f"      {outcome}{said}  ({event.seconds:.1f} s{calls})"
+    return f"      {outcome}{said}  ({took(event.seconds)}{calls})"
 
 
 def _finished(event: progress.Finished) -> str:
     how = "done" if event.complete else "ended without a finished answer"
     counts = f"{plural(event.iterations, 'iteration')}, {plural(event.sub_calls, 'sub-call')}"
-    return f"{how}: {counts}, {event.seconds:.1f} s"
+    return f"{how}: {counts}, {took(event.seconds)}"
 
 
 _LINES = {

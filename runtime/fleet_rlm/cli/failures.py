@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fleet_rlm.errors import FleetError
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from fleet_rlm.errors import FleetError
 
 BUG = 3
 """Exit code of an error that nobody raised on purpose."""

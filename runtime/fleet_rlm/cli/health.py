@@ -8,7 +8,7 @@ import click
 
 from fleet_rlm import doctor, progress
 from fleet_rlm.cli import quiet, show
-from fleet_rlm.cli.display import plural
+from fleet_rlm.cli.display import plural, took
 from fleet_rlm.selftest import QUESTION, Outcome
 from fleet_rlm.selftest import self_test as run_self_test
 
@@ -37,7 +37,9 @@ def self_test(*, as_json: bool) -> int:
     """Run the self-test and tell it; return 1 if the answer is wrong."""
     quiet.silence_libraries()
     if not as_json:
-        click.echo("A real run in the embedded sandbox: a script writes the code, no language model is asked.\n")
+        click.echo(
+            "A real run in the embedded sandbox: a script writes the code, no language model is asked.\n"
+        )
     outcome, result = run_self_test(progress.ignore if as_json else _tell)
     if as_json:
         show.json_line(_data(outcome, result))
@@ -49,7 +51,7 @@ def self_test(*, as_json: bool) -> int:
 def _tell(event: Event) -> None:
     if isinstance(event, progress.DocumentsRead):
         size = f"{event.chars:,} characters in {event.lines:,} lines"
-        click.echo(f"Document   Python's own standard library: {plural(event.count, 'file')}, {size}")
+        click.echo(f"Document   Python's own standard library: {plural(event.documents, 'file')}, {size}")
         click.echo(f"Question   {QUESTION}")
     elif isinstance(event, progress.SandboxChosen):
         click.echo(f"Sandbox    {event.name}: {event.detail}\n")
@@ -62,7 +64,7 @@ def _tell(event: Event) -> None:
         for line in _worth_showing(event):
             click.echo(f"{_INDENT}{line}")
         calls = f", {plural(event.sub_calls, 'sub-call')}" if event.sub_calls else ""
-        click.echo(f"{_INDENT}({event.seconds * 1000:.0f} ms{calls})\n")
+        click.echo(f"{_INDENT}({took(event.seconds)}{calls})\n")
 
 
 def _worth_showing(event: progress.IterationEnded) -> list[str]:
@@ -74,7 +76,7 @@ def _tell_end(outcome: Outcome, result: dict[str, Any]) -> None:
     click.echo(f"Answer     {outcome.answer}")
     click.echo(f"Truth      {outcome.expected}  (counted outside the sandbox, in another way)")
     verdict = "They agree." if outcome.passed else "They differ: something is wrong."
-    click.echo(f"{verdict} {outcome.seconds:.1f} s; no language model was asked.")
+    click.echo(f"{verdict} {took(outcome.seconds)}; no language model was asked.")
     for warning in result["warnings"][1:]:  # the first says that no model was asked
         click.echo(f"Note: {warning}")
 

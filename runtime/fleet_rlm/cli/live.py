@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 def live_display() -> Iterator[Listener]:
     """Yield a listener that draws on the terminal behind stderr; the moving part vanishes at the end."""
     console = Console(stderr=True, highlight=False)
-    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=console, transient=True) as bar:
         now = bar.add_task("starting", total=None)
 

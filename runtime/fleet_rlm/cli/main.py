@@ -74,9 +74,9 @@ def _leave(code: int) -> NoReturn:
     threading: Any = sys.modules.get("threading")
     if threading is None or threading.active_count() == 1:
         sys.exit(code)
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except OSError:
-            code = code or failures.PIPE_CLOSED
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:
+        code = code or failures.PIPE_CLOSED
     os._exit(code)

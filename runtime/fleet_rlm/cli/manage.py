@@ -13,10 +13,10 @@ from fleet_rlm.errors import FleetError
 @json_option
 def check_secret(secret_name: str, *, as_json: bool) -> None:
     """Say which settings a Modal secret holds; never a value."""
-    from fleet_rlm import wiring  # noqa: PLC0415 - imports modal
-    from fleet_rlm.cli import show  # noqa: PLC0415
+    from fleet_rlm.cli import show  # noqa: PLC0415 - a help text does not need it
+    from fleet_rlm.sandboxes.modal import check_secret as look_into  # noqa: PLC0415 - imports modal
 
-    found = wiring.secret_keys(secret_name)
+    found = look_into(secret_name)
     if as_json:
         show.json_line(found)
         return
@@ -30,16 +30,16 @@ def check_secret(secret_name: str, *, as_json: bool) -> None:
 @json_option
 def check_secret_key(key: str, secret_name: str, *, as_json: bool) -> None:
     """Say whether a key of a Modal secret is present, and how long its value is."""
-    from fleet_rlm import wiring  # noqa: PLC0415 - imports modal
-    from fleet_rlm.cli import show  # noqa: PLC0415
+    from fleet_rlm.cli import show  # noqa: PLC0415 - a help text does not need it
+    from fleet_rlm.sandboxes.modal import secret_key_length  # noqa: PLC0415 - imports modal
 
-    found = wiring.secret_key(secret_name, key)
+    length = secret_key_length(secret_name, key)
     if as_json:
-        show.json_line(found)
-    elif found["present"]:
-        click.echo(f"{key} is present, {found['length']} characters long.")
-    else:
+        show.json_line({"key": key, "present": length is not None, "length": length or 0})
+    elif length is None:
         click.echo(f"{key} is absent.")
+    else:
+        click.echo(f"{key} is present, {length} characters long.")
 
 
 @click.command("describe", short_help="Say what this version offers.")

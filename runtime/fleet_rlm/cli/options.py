@@ -9,14 +9,12 @@ import click
 from fleet_rlm.config import SETTINGS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from fleet_rlm.runners import Option, Runner
 
 _SETTINGS = {setting.name: setting for setting in SETTINGS}
 
 
-class _Size(click.ParamType):
+class _Size(click.ParamType):  # type: ignore[type-arg] # click grew its parameter in 8.4 only
     """Bytes, written as a setting is: ``512M``, ``4G``."""
 
     name = "size"
@@ -98,7 +96,11 @@ def _shared_options(runner: Runner) -> list[click.Option]:
         help="Most sub-model calls at the same time.",
     )
     add("--allow-subprocess", is_flag=True, help="Let generated code start processes in the local sandbox.")
-    add("--memory", type=_Size(), help="Most memory for generated code, such as 4G; documents are not counted.")
+    add(
+        "--memory",
+        type=_Size(),
+        help="Most memory for generated code, such as 4G; documents are not counted.",
+    )
     add("--secret-name", help="Place this Modal secret in the sandbox's environment.")
     add("--volume-name", help="Mount this volume at /data.")
     add("--verbose/--no-verbose", default=True, show_default=True, help="Tell on stderr what is happening.")

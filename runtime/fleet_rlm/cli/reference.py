@@ -21,7 +21,8 @@ def reference(facts: dict[str, Any]) -> str:
     shared = [option for option in runs[0]["options"] if all(_has(run, option) for run in runs)]
     parts = [
         "# The fleet-rlm command",
-        "Generated from the command line itself (`make render`); do not edit. Data goes to stdout, talk to stderr.",
+        "Generated from the command line itself (`make render`); do not edit.",
+        "Data goes to stdout, talk to stderr.",
         *(_run(run, runner, shared) for run, runner in zip(runs, facts["runners"], strict=True)),
         "## Options of every `run-*` command",
         _options(shared, hide_default=_VARYING),
@@ -29,7 +30,7 @@ def reference(facts: dict[str, Any]) -> str:
         "## Exit codes",
         _table(("code", "meaning"), facts["exit_codes"].items()),
         "## Settings",
-        "Flags come first, then the environment, then `.env`, then the user's `config.yaml`, then the default.",
+        "Flags come first, then the environment, `.env`, the user's `config.yaml`, and the default.",
         _table(("variable", "default", "meaning"), map(_setting, facts["settings"])),
     ]
     return "\n\n".join(parts) + "\n"

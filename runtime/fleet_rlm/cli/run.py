@@ -19,7 +19,11 @@ def run_command(runner: Runner) -> click.Command:
         _run(runner, flags)
 
     return click.Command(
-        runner.command, callback=callback, params=list(run_options(runner)), help=_help(runner), short_help=runner.summary
+        runner.command,
+        callback=callback,
+        params=list(run_options(runner)),
+        help=_help(runner),
+        short_help=runner.summary,
     )
 
 

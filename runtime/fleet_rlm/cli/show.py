@@ -90,12 +90,21 @@ def _text(value: Any) -> list[str]:
 
 def first_line(text: str, width: int = 88) -> str:
     """Return the first line that says something, cut to ``width`` characters."""
-    line = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    return _line(text.splitlines(), width)
+
+
+def last_line(text: str, width: int = 88) -> str:
+    """Return the last line that says something, cut to ``width`` characters: of a traceback, the error."""
+    return _line(text.splitlines()[::-1], width)
+
+
+def _line(lines: list[str], width: int) -> str:
+    line = next((line.strip() for line in lines if line.strip()), "")
     line = _CONTROL.sub("�", line)
     return line if len(line) <= width else line[: width - 1] + "…"
 
 
 def _printable(text: str) -> str:
-    """Make control characters visible and keep to what the terminal can encode: a document is not to drive it."""
+    """Make control characters visible, and keep to what can be encoded: no document drives a terminal."""
     encoding = sys.stdout.encoding or "utf-8"
     return _CONTROL.sub("�", text).encode(encoding, "backslashreplace").decode(encoding)
