@@ -135,16 +135,19 @@ def _local(settings: Settings) -> Iterator[Check]:
 
 
 def _broken(sandbox: LocalSandbox, confinement: str) -> str:
-    """Why a session under ``confinement`` cannot be had, or ""; every session probes its confinement."""
-    from dspy.primitives.code_interpreter import CodeInterpreterError  # noqa: PLC0415 - 700 ms
+    """Why code under ``confinement`` would not be confined, or "": found out by starting a driver in it."""
+    from fleet_rlm.host.client import DriverClient, Limits  # noqa: PLC0415 - a help text does not need it
 
-    from fleet_rlm.interpreter import SandboxInterpreter  # noqa: PLC0415 - imports dspy
-
+    trial = dataclasses.replace(sandbox, confinement=confinement)
+    client = DriverClient(trial, Limits(), lambda _name, _args, _kwargs: None)
     try:
-        with SandboxInterpreter(sandbox=dataclasses.replace(sandbox, confinement=confinement)):
-            return ""
-    except CodeInterpreterError as error:
+        client.start()
+        trial.verify(client.ready)
+    except FleetError as error:
         return str(error)
+    finally:
+        client.close()
+    return ""
 
 
 def _modal(settings: Settings) -> Check:
