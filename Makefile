@@ -21,7 +21,7 @@ $(UV):
 sync-dev: .venv/.synced ## Make the development environment
 
 demo: .venv/.synced ## Run a real RLM in the embedded sandbox: no key, no account
-	@$(RUN) fleet-rlm doctor --self-test
+	@FLEET_RLM_HOME=$(CURDIR)/.demo $(RUN) fleet-rlm doctor --self-test
 
 test: .venv/.synced ## Run the tests
 	$(RUN) pytest
@@ -46,6 +46,7 @@ format: .venv/.synced ## Format the code
 
 check: lint ## Lint, types, and generated files are current
 	$(UV) lock --check
+	$(RUN) python -m fleet_rlm.cli.reference --check docs/cli.md
 
 build: .venv/.synced ## Build sdist and wheel
 	rm -rf dist
@@ -58,7 +59,7 @@ bench: .venv/.synced ## Measure ours and the peer side by side
 	$(RUN) python -m benchmarks
 
 render: .venv/.synced ## Write the generated files
-	@echo "nothing is generated yet"
+	$(RUN) python -m fleet_rlm.cli.reference docs/cli.md
 
 precommit-install: .venv/.synced ## Install the git hooks
 	$(RUN) pre-commit install

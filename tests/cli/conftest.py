@@ -11,8 +11,6 @@ from pathlib import Path
 
 import pytest
 
-COMMAND = str(Path(sys.executable).with_name("fleet-rlm"))
-
 
 @dataclass(frozen=True)
 class Ended:
@@ -29,13 +27,19 @@ class Ended:
         return json.loads(self.out)
 
 
+@pytest.fixture(scope="session")
+def command() -> str:
+    """The installed command."""
+    return str(Path(sys.executable).with_name("fleet-rlm"))
+
+
 @pytest.fixture
-def fleet(tmp_path):
+def fleet(tmp_path, command):
     """Run ``fleet-rlm`` with arguments; the working directory is an empty folder."""
 
     def run(*arguments, stdin="", env=None, timeout=60) -> Ended:
         done = subprocess.run(
-            [COMMAND, *map(str, arguments)],
+            [command, *map(str, arguments)],
             input=stdin,
             capture_output=True,
             text=True,

@@ -22,7 +22,8 @@ CASES = {
     "unknown mode": ((*RUN, "x", "--mode", "guess"), 2, "'guess' is not one of 'analyze', 'summarize'"),
     "no iterations": ((*RUN, "x", "--max-iterations", "0"), 2, "0 is not in the range x>=1"),
     "negative chars": (("run-trajectory", "--docs-path", "x", "--chars", "-1"), 2, "-1 is not in the range"),
-    "timeout in words": ((*RUN, "x", "--timeout", "soon"), 2, "'soon' is not a valid float"),
+    "timeout in words": ((*RUN, "x", "--timeout", "soon"), 2, "'soon' is not a number of seconds above 0."),
+    "endless timeout": ((*RUN, "x", "--timeout", "inf"), 2, "'inf' is not a number of seconds above 0."),
     "unknown sandbox": ((*RUN, "x", "--sandbox", "docker"), 2, "'docker' is not one of"),
     "impossible memory": ((*RUN, "x", "--memory", "lots"), 2, "'lots' is not a size such as 512M or 4G."),
     "secret without modal": (

@@ -10,8 +10,6 @@ import time
 import psutil
 import pytest
 
-from conftest import COMMAND
-
 PLACES = {
     "while the planner is asked": "steps:\n- {code: pass, delay: 60}\n",
     "while code runs": "steps:\n- {code: 'while True: pass'}\n",
@@ -22,13 +20,13 @@ SIGNALS = {signal.SIGINT: (130, "Interrupted."), signal.SIGTERM: (143, "Terminat
 
 
 @pytest.fixture
-def running(tmp_path, script):
+def running(tmp_path, script, command):
     """Start a run that will not end by itself and wait until it is where the case wants it."""
 
     def start(text) -> subprocess.Popen[str]:
-        command = [COMMAND, "run-basic", "--question", "x", "--model", script(text), "--verbose"]
+        arguments = [command, "run-basic", "--question", "x", "--model", script(text), "--verbose"]
         process = subprocess.Popen(
-            command,
+            arguments,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -14,18 +14,19 @@ if TYPE_CHECKING:
 _SETTINGS = {setting.name: setting for setting in SETTINGS}
 
 
-class _Size(click.ParamType):  # type: ignore[type-arg] # click grew its parameter in 8.4 only
-    """Bytes, written as a setting is: ``512M``, ``4G``."""
+class _Written(click.ParamType):  # type: ignore[type-arg] # click grew its parameter in 8.4 only
+    """A value that is written as that of a setting of the same kind, such as ``4G``."""
 
-    name = "size"
+    def __init__(self, name: str, setting: str) -> None:
+        self.name = name
+        self._kind = _SETTINGS[setting].kind
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Check the value; the setting of the same name parses it."""
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the parsed value."""
         try:
-            _SETTINGS["memory"].kind.parse(value)
+            return self._kind.parse(str(value))
         except ValueError as error:
             self.fail(f"{value!r} is not {error}.", param, ctx)
-        return str(value)
 
 
 def json_option(function: Any) -> Any:
@@ -76,7 +77,7 @@ def _shared_options(runner: Runner) -> list[click.Option]:
     )
     add(
         "--timeout",
-        type=click.FloatRange(min=0, min_open=True),
+        type=_Written("seconds", "lm_timeout"),
         default=runner.timeout,
         show_default=True,
         help="Most seconds for the whole run.",
@@ -98,7 +99,7 @@ def _shared_options(runner: Runner) -> list[click.Option]:
     add("--allow-subprocess", is_flag=True, help="Let generated code start processes in the local sandbox.")
     add(
         "--memory",
-        type=_Size(),
+        type=_Written("size", "memory"),
         help="Most memory for generated code, such as 4G; documents are not counted.",
     )
     add("--secret-name", help="Place this Modal secret in the sandbox's environment.")

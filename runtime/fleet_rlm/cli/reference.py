@@ -1,7 +1,8 @@
-"""Writes the reference of the commands: ``python -m fleet_rlm.cli.reference > docs/cli.md``."""
+"""Writes the reference of the commands: ``python -m fleet_rlm.cli.reference docs/cli.md``."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -84,5 +85,17 @@ def _table(heads: tuple[str, ...], rows: Any) -> str:
     return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
 
 
+@click.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--check", is_flag=True, help="Write nothing; fail if the file is not current.")
+def main(path: Path, *, check: bool) -> None:
+    """Write the reference of the commands to PATH."""
+    text = reference(describe())
+    if not check:
+        path.write_text(text, encoding="utf-8")
+    elif not path.is_file() or path.read_text(encoding="utf-8") != text:
+        raise click.ClickException(f"{path} is not current. Run `make render`.")
+
+
 if __name__ == "__main__":
-    click.echo(reference(describe()), nl=False)
+    main()
