@@ -20,10 +20,10 @@ ROOT = Path(__file__).parents[2]
 COMMANDS = sorted(app.commands)
 
 
-@pytest.mark.parametrize("command", ["", *COMMANDS])
-def test_help(fleet, snapshot, command):
+@pytest.mark.parametrize("name", ["", *COMMANDS])
+def test_help(fleet, snapshot, name):
     """Every help text is the one that was read and accepted."""
-    ended = fleet(*command.split(), "--help")
+    ended = fleet(*name.split(), "--help")
     assert (ended.code, ended.err) == (0, "")
     assert snapshot == ended.out
 
