@@ -132,11 +132,27 @@ def _helpers() -> list[dict[str, Any]]:
     return [
         {
             "name": helper.__name__,
-            "signature": f"{helper.__name__}{inspect.signature(helper, eval_str=True)}",
+            "signature": helper.__name__ + _signature(helper),
             "summary": (inspect.getdoc(helper) or "").split("\n")[0],
         }
         for helper in HELPERS
     ]
+
+
+class _Bare(str):
+    """An annotation as it was written: the driver's names for types exist only for type checkers."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def _signature(function: Any) -> str:
+    found = inspect.signature(function)
+    parameters = [one.replace(annotation=_Bare(one.annotation)) for one in found.parameters.values()]
+    returned = _Bare(found.return_annotation)
+    return str(found.replace(parameters=parameters, return_annotation=returned))
 
 
 def _settings() -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fleet_rlm.progress import Listener
     from fleet_rlm.run import RunOptions
     from fleet_rlm.sandboxes.base import Sandbox
-    from fleet_rlm.sandboxes.local.sandbox import LocalSandbox
+    from fleet_rlm.sandboxes.local import LocalSandbox
 
 __all__ = ["Factory", "Place", "choose", "local_sandbox"]
 
@@ -71,7 +71,7 @@ class Factory:
     """
 
     def __init__(self, sandbox: Sandbox, seconds: float, made: Callable[[SandboxInterpreter], None]) -> None:
-        from fleet_rlm.interpreter import instructions  # noqa: PLC0415 - imports dspy
+        from fleet_rlm.guidance import instructions  # noqa: PLC0415 - a help text does not need it
 
         self.execution_instructions = instructions(sandbox.description)
         self._sandbox = sandbox
@@ -117,8 +117,7 @@ def choose(settings: Settings, options: RunOptions, seconds: float, listener: Li
 
 def local_sandbox(settings: Settings, *, allow_subprocess: bool = False) -> LocalSandbox:
     """Return the local sandbox as it is configured."""
-    from fleet_rlm.sandboxes.local.policy import Limits  # noqa: PLC0415 - not every run is local
-    from fleet_rlm.sandboxes.local.sandbox import LocalSandbox  # noqa: PLC0415
+    from fleet_rlm.sandboxes.local import Limits, LocalSandbox  # noqa: PLC0415 - not every run is local
 
     return LocalSandbox(
         volume=_volume(settings),
