@@ -138,6 +138,17 @@ def test_options_without_meaning(options, flag):
         choose(load_settings(chosen), chosen, 60)
 
 
+@pytest.mark.parametrize("flag", [None, "auto"])
+def test_auto_is_what_is_configured(monkeypatch, flag):
+    """auto is the configured default, else local; another flag wins over the setting."""
+    chosen = RunOptions(sandbox=flag)
+    assert "local" == choose(load_settings(chosen), chosen, 60).name
+    monkeypatch.setenv("FLEET_RLM_SANDBOX", "trusted")
+    assert "trusted" == choose(load_settings(chosen), chosen, 60).name
+    local = RunOptions(sandbox="local")
+    assert "local" == choose(load_settings(local), local, 60).name
+
+
 @pytest.mark.parametrize("name", ["../up", "a/b", ".hidden", ""])
 def test_volume_names(name):
     """A volume's name cannot lead out of the folder of volumes."""

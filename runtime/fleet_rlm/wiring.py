@@ -33,7 +33,7 @@ def load_settings(options: RunOptions | None = None) -> Settings:
         return load()
     return load(
         {
-            "sandbox": options.sandbox,
+            "sandbox": None if options.sandbox == "auto" else options.sandbox,
             "memory": options.memory,
             "volume_name": options.volume_name,
             "concurrency": options.concurrency,
