@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 
@@ -36,6 +37,23 @@ def test_run_until_stops():
     over = threading.Event()
     with pytest.raises(LimitReachedError):
         run_until(lambda: over.wait(60), 0.1, over.set)
+    assert over.is_set()
+
+
+def test_run_until_is_interruptible():
+    """An exception in the waiting thread, such as Ctrl-C, ends what the work uses and goes on its way."""
+    over = threading.Event()
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.1)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run_until(lambda: over.wait(60), None, over.set)
+    finally:
+        signal.signal(signal.SIGALRM, before)
     assert over.is_set()
 
 
@@ -142,11 +160,11 @@ def test_options_without_meaning(options, flag):
 def test_auto_is_what_is_configured(monkeypatch, flag):
     """auto is the configured default, else local; another flag wins over the setting."""
     chosen = RunOptions(sandbox=flag)
-    assert "local" == choose(load_settings(chosen), chosen, 60).name
+    assert choose(load_settings(chosen), chosen, 60).name == "local"
     monkeypatch.setenv("FLEET_RLM_SANDBOX", "trusted")
-    assert "trusted" == choose(load_settings(chosen), chosen, 60).name
+    assert choose(load_settings(chosen), chosen, 60).name == "trusted"
     local = RunOptions(sandbox="local")
-    assert "local" == choose(load_settings(local), local, 60).name
+    assert choose(load_settings(local), local, 60).name == "local"
 
 
 @pytest.mark.parametrize("name", ["../up", "a/b", ".hidden", ""])

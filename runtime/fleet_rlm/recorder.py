@@ -6,7 +6,6 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from dspy import CodeInterpreter
 from dspy.primitives.code_interpreter import FinalOutput
 from dspy.utils.callback import BaseCallback
 
@@ -23,8 +22,8 @@ __all__ = ["Recorder"]
 class Recorder(BaseCallback):  # type: ignore[misc] # dspy carries no types
     """Follows one ``dspy.RLM``; nested ones and the set-up of the sandbox are not steps of it.
 
-    A step begins when the RLM's own action predictor is asked and ends when the code it wrote has run in the
-    first interpreter. Every model call made while code runs is a sub-call.
+    A step begins when the RLM's own action predictor is asked and ends when the code it wrote has run.
+    Every model call made while code runs is a sub-call.
     """
 
     def __init__(self, listener: Listener, rlm: dspy.RLM) -> None:
@@ -33,7 +32,6 @@ class Recorder(BaseCallback):  # type: ignore[misc] # dspy carries no types
         self.sub_calls = 0
         self._emit = listener
         self._rlm = rlm
-        self._interpreter: Any = None
         self._lock = threading.Lock()
         self._asked = ""
         self._executed = ""
@@ -68,12 +66,10 @@ class Recorder(BaseCallback):  # type: ignore[misc] # dspy carries no types
 
     def on_interpreter_execute_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
         """Code begins to run: a step's code if a step is waiting for it."""
-        del inputs
+        del instance, inputs
         waiting = bool(self.steps) and self.steps[-1]["output"] is None
-        if waiting and not self._executed and isinstance(instance, CodeInterpreter):
-            self._interpreter = self._interpreter or instance
-            if instance is self._interpreter:
-                self._executed, self._since, self._calls_before = call_id, time.monotonic(), self.sub_calls
+        if waiting and not self._executed:  # else it is a sub-agent's code, inside a step of ours
+            self._executed, self._since, self._calls_before = call_id, time.monotonic(), self.sub_calls
 
     def on_interpreter_execute_end(
         self, call_id: str, outputs: Any, exception: BaseException | None = None

@@ -120,6 +120,13 @@ def test_bug(fleet, home, tmp_path):
     assert "RuntimeError: token [redacted]" in log.read_text()
 
 
+def test_secrets_are_redacted(fleet):
+    """What is known to be a secret is taken out of any error, wherever it came from."""
+    ended = fleet(*RUN, "no-such-hunter2hunter2", "--no-verbose", env={"MY_API_KEY": "hunter2hunter2"})
+    assert ended.code == 5
+    assert "no-such-[redacted]" in ended.err
+
+
 def test_model_failure_keeps_the_steps(fleet, home, script):
     """When the model fails in the middle, the steps made so far are in a file that the message names."""
     model = script("steps:\n- {reasoning: look, code: print(6 * 7)}\n- {fail: the cable is cut}\n")

@@ -143,3 +143,12 @@ def test_failed_sub_call(fleet, served, openai_server):
     openai_server.answer = answer
     ended = fleet("run-basic", "--question", "x", "--json", env=environment)
     assert ended.json["answer"] == "['one', '[ERROR]', 'two']"
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_concurrency(fleet, served, openai_server, number):
+    """--concurrency is how many sub-calls are under way at once."""
+    openai_server.delay = 0.05
+    arguments = ("run-basic", "--question", "x", "--concurrency", number, "--json")
+    ended = fleet(*arguments, env=served("SUBMIT(str(len(llm_query_batched(['x'] * 9))))"))
+    assert ("9", number) == (ended.json["answer"], openai_server.busiest)

@@ -57,7 +57,10 @@ def test_counts_are_computed(fleet, document):
 def test_forced_answer(fleet, script):
     """When the iterations run out the answer is marked: complete is false, and a warning says why."""
     model = script("steps:\n- {code: 'x = 1'}\nextract: {answer: perhaps}\n")
-    result = fleet("run-basic", "--question", "x", "--model", model, "--max-iterations", "2", "--json").json
+    arguments = ("run-basic", "--question", "x", "--model", model, "--max-iterations", "2", "--json")
+    ended = fleet(*arguments, "--no-verbose")
+    result = ended.json
+    assert ended.err == ""
     assert (result["answer"], result["trajectory_steps"], result["complete"]) == ("perhaps", 2, False)
     assert "The answer was forced" in result["warnings"][-1]
 
@@ -127,6 +130,38 @@ def test_volume(fleet, script, home):
     load = script(json.dumps({"steps": [{"code": "SUBMIT(load_from_volume('a.txt'))"}]}))
     assert fleet("run-basic", *options, load).json["answer"] == "kept"
     assert [path.parent.name for path in home.rglob("a.txt")] == ["shelf"]
+
+
+def test_allow_subprocess(fleet, script):
+    """Generated code may start a process only with --allow-subprocess."""
+    code = "import os\ntry:\n    SUBMIT(str(os.waitpid(os.fork() or os._exit(7), 0)[1]))\nexcept OSError as e:\n    SUBMIT('denied')"
+    arguments = (
+        "run-basic",
+        "--question",
+        "x",
+        "--model",
+        script(json.dumps({"steps": [{"code": code}]})),
+        "--json",
+    )
+    assert fleet(*arguments).json["answer"] == "denied"
+    assert str(7 << 8) == fleet(*arguments, "--allow-subprocess").json["answer"]
+
+
+def test_memory(fleet, script):
+    """--memory bounds what generated code may use; the run goes on."""
+    steps = [{"code": "x = bytearray(600 << 20)"}, {"code": "SUBMIT(str('x' in globals()))"}]
+    arguments = ("run-basic", "--question", "x", "--model", script(json.dumps({"steps": steps})), "--json")
+    assert fleet(*arguments, "--memory", "300M").json["answer"] == "False"
+    assert fleet(*arguments, "--memory", "2G").json["answer"] == "True"
+
+
+def test_endless_code(fleet, script):
+    """Code that never ends costs half of the run's time; the planner learns of it and goes on."""
+    steps = [{"code": "x = 5\nwhile True: pass"}, {"code": "SUBMIT(str(x))"}]
+    model = script(json.dumps({"steps": steps}))
+    ended = fleet("run-basic", "--question", "x", "--model", model, "--timeout", "6", "--json")
+    assert (ended.json["answer"], ended.json["trajectory_steps"]) == ("5", 2)
+    assert "interrupted" in ended.err
 
 
 def test_readable(fleet, document, snapshot):
