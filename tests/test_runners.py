@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 
+import dspy
 import pytest
+from dspy.utils.callback import BaseCallback
 
 import fleet_rlm
 from fleet_rlm import tools
@@ -74,6 +76,20 @@ def test_python_function():
     result = fleet_rlm.run_error_patterns(__file__, model="script:generic", on_event=events.append)
     assert {"error_categories", "total_errors_found", "complete", "warnings"} == set(result)
     assert type(events[-1]).__name__ == "Finished"
+
+
+def test_python_function_with_a_configured_model():
+    """Without a named model, the one that dspy is configured with is asked; its callbacks still hear of it."""
+    heard = []
+
+    class Listening(BaseCallback):
+        def on_lm_end(self, call_id, outputs, exception=None):
+            heard.append(call_id)
+
+    lm = dspy.utils.DummyLM([{"reasoning": "r", "code": "SUBMIT('42')"}])
+    with dspy.context(lm=lm, callbacks=[Listening()]):
+        assert "42" == fleet_rlm.run_basic("x")["answer"]
+    assert 1 == len(heard)
 
 
 def test_missing_query_in_python():

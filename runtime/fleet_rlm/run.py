@@ -191,7 +191,8 @@ class _Run:
             variables=variables,
         )
         self.recorder = Recorder(self._emit, rlm)
-        with dspy.context(lm=planner, callbacks=[self.recorder]):
+        callbacks = [*(dspy.settings.get("callbacks") or ()), self.recorder]
+        with dspy.context(lm=planner, callbacks=callbacks):
             return rlm(**variables)
 
     def _result(self, prediction: Any, documents: Documents | None) -> dict[str, Any]:

@@ -6,6 +6,7 @@ Each function is a few lines, so that a part can change without the runner notic
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -60,13 +61,19 @@ def redactor() -> Redactor:
 
 
 def models(settings: Settings, options: RunOptions) -> tuple[Any, Any]:
-    """Return the planner and the sub-LM.
+    """Return the planner and the sub-LM: those that are named, else the one that dspy is configured with.
 
     Raises:
         ConfigurationError: no model is named, or it cannot be used.
     """
     from fleet_rlm.models import planner_and_sub_lm  # noqa: PLC0415 - imports dspy when called
 
+    dspy = sys.modules.get(
+        "dspy"
+    )  # a Python caller may have configured it; the command line has not loaded it
+    configured = dspy.settings.get("lm") if dspy else None
+    if configured is not None and not (options.model or settings.model or options.sub_model):
+        return configured, configured
     return planner_and_sub_lm(settings, options.model, options.sub_model)
 
 
