@@ -83,13 +83,13 @@ def test_python_function_with_a_configured_model():
     heard = []
 
     class Listening(BaseCallback):
-        def on_lm_end(self, call_id, outputs, exception=None):
-            heard.append(call_id)
+        def on_lm_end(self, **facts):
+            heard.append(facts)
 
     lm = dspy.utils.DummyLM([{"reasoning": "r", "code": "SUBMIT('42')"}])
     with dspy.context(lm=lm, callbacks=[Listening()]):
-        assert "42" == fleet_rlm.run_basic("x")["answer"]
-    assert 1 == len(heard)
+        assert fleet_rlm.run_basic("x")["answer"] == "42"
+    assert len(heard) == 1
 
 
 def test_missing_query_in_python():
