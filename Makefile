@@ -3,6 +3,8 @@ PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo .venv/bin/uv)
 RUN = $(UV) run --frozen --extra data --extra docs --no-progress
 export UV_PROJECT_ENVIRONMENT := .venv
+# Nothing is written outside the clone, a cache of downloads included.
+export UV_CACHE_DIR ?= $(CURDIR)/.venv/uv-cache
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-without-bwrap install sync-dev lint format check build release-check bench render precommit-install precommit-run clean
@@ -12,7 +14,7 @@ help: ## Show the targets
 
 $(UV):
 	$(PYTHON) -m venv .venv
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.5'
+	.venv/bin/python -m pip install --quiet --no-cache-dir --disable-pip-version-check 'uv>=0.5'
 
 .venv/.synced: pyproject.toml uv.lock | $(UV)
 	$(UV) sync --frozen --extra data --extra docs --quiet --inexact
@@ -24,7 +26,7 @@ demo: .venv/.synced ## Run a real RLM in the embedded sandbox: no key, no accoun
 	@FLEET_RLM_HOME=$(CURDIR)/.demo $(RUN) fleet-rlm doctor --self-test
 
 test: .venv/.synced ## Run the tests
-	$(RUN) pytest
+	$(RUN) pytest --numprocesses auto
 
 test-without-bwrap: .venv/.synced
 	@hidden=$$(mktemp -d) && trap 'rm -rf "$$hidden"' EXIT && \
@@ -33,7 +35,7 @@ test-without-bwrap: .venv/.synced
 	  done && PATH="$$hidden" $(abspath $(UV)) run --frozen --extra data --extra docs --no-progress pytest tests/sandboxes/local
 
 install: | $(UV) ## Put fleet-rlm and fleet-rlm-scaffold on PATH
-	$(UV) tool install --force --with numpy --with pandas .
+	env -u UV_PROJECT_ENVIRONMENT $(UV) tool install --force --with numpy --with pandas .
 
 lint: .venv/.synced ## Ruff and mypy
 	$(RUN) ruff check .
