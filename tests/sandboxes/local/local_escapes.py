@@ -515,8 +515,9 @@ def shared_memory(facts: Facts) -> bool:
 
 @escape()
 def message_queue(_facts: Facts) -> bool:
-    os.close(call("mq_open", b"fleet-rlm-test\0", os.O_CREAT | os.O_RDWR, 0o600, 0))
-    call("mq_unlink", b"fleet-rlm-test\0")
+    name = f"fleet-rlm-test-{os.getpid()}\0".encode()
+    os.close(call("mq_open", name, os.O_CREAT | os.O_RDWR, 0o600, 0))
+    call("mq_unlink", name)
     return True
 
 

@@ -111,7 +111,11 @@ def scope() -> None:
     except OSError:
         return
     if abi >= SCOPED_SIGNALS_ABI:
-        _restrict(kernel.call("landlock_create_ruleset", _attributes(abi, 0), 24, 0))
+        rules = kernel.call("landlock_create_ruleset", _attributes(abi, _REFER), 24, 0)
+        _allow(
+            rules, os.sep, _REFER
+        )  # moving files between folders is denied by every layer that is silent on it
+        _restrict(rules)
 
 
 def _attributes(abi: int, files: int) -> bytes:

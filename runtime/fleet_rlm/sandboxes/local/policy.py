@@ -149,6 +149,8 @@ def _this_interpreter() -> _Interpreter:
     own = [python, library, *(os.path.realpath(path) for path in sys.path if path.endswith("lib-dynload"))]
     if prefix != "/usr":
         own.append(f"{prefix}/lib")
+    if sys.platform == "darwin":  # a framework: its library, and the application that its executable starts
+        own += [f"{prefix}/Python", f"{prefix}/Resources"]
     package = Path(__file__).parent.parent.parent
     own += [str(package / part) for part in _DRIVER_PARTS]
     own += ["/etc/ld.so.cache", "/usr/share/zoneinfo", "/usr/lib/locale/C.utf8"]

@@ -53,8 +53,7 @@ class Seatbelt:
             "tmp": tmp,
             "volume": policy.volume,
         }
-        read = [*policy.read, *policy.packages, os.path.realpath(session.site)]
-        text = profile(policy, read=read, write=write)
+        text = profile(policy, site=os.path.realpath(session.site), write=write)
         command = arguments(text, driver_command(policy, options))
         return Launch(tuple(command), environment(tmp, processes=policy.processes))
 
@@ -64,24 +63,27 @@ def arguments(text: str, command: Sequence[str]) -> list[str]:
     return [_PROGRAM, "-p", text, *command]
 
 
-def profile(policy: Policy, *, read: Sequence[str], write: Sequence[str]) -> str:
+def profile(policy: Policy, *, site: str, write: Sequence[str]) -> str:
     """Return the profile in seatbelt's language. Of several rules that match, the last decides.
 
     Args:
-        policy: hidden folders, interpreter and whether processes may be started.
-        read: files and folders that can be read.
+        policy: interpreter, what can be read and what not, and whether processes may be started.
+        site: folder in which the packages are linked.
         write: folders to write in.
     """
+    resources = [path for path in policy.read if path.endswith("/Resources")]  # of a framework's Python
+    programs = [f"(literal {_quoted(policy.python)})", *(_trees([path]) for path in resources)]
     lines = [
         "(version 1)",
         "(deny default)",  # whatever is not named: network, mach services, other processes, devices
         "(allow process-fork)",  # the supervisor's workers; a limit on processes takes it from the worker
-        f"(allow process-exec (literal {_quoted(policy.python)}))",
+        f"(allow process-exec {' '.join(programs)})",
         "(allow signal (target same-sandbox))",
         "(allow sysctl-read)",
         "(allow file-read-metadata)",  # walking down to a path that is allowed
-        f"(allow file-read* {_trees([*_SYSTEM, *read])})",
+        f"(allow file-read* {_trees([*_SYSTEM, *policy.read])})",
         *([f"(deny file-read* {_trees(policy.hidden)})"] if policy.hidden else []),
+        f"(allow file-read* {_trees([site, *policy.packages])})",  # some may lie in what is hidden
         f"(allow file-read* file-write* {_trees(write)})",
         f"(allow file-read* file-write-data {' '.join(f'(literal {_quoted(path)})' for path in DEVICES)})",
     ]
