@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import os
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -46,6 +48,15 @@ class Driver:
 
     def close(self) -> None:
         self.client.close()
+
+
+@pytest.fixture
+def base(monkeypatch):
+    """The folder of sessions, in a temporary folder of this test's own; short, for addresses of sockets."""
+    folder = Path(tempfile.mkdtemp(prefix="t-", dir="/tmp"))
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    yield folder / f"fleet-rlm-{os.getuid()}"
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(params=CONFINEMENTS)
@@ -106,6 +117,8 @@ def facts(tmp_path_factory):
         victim.kill()
         victim.wait()
     for server in (*servers, datagrams, names):
+        with suppress(OSError):  # closing alone would not wake the thread that serves
+            server.shutdown(socket.SHUT_RDWR)
         server.close()
 
 
@@ -156,6 +169,8 @@ def _name_server() -> socket.socket:
         with suppress(OSError):  # until it is closed
             while True:
                 question, client = server.recvfrom(512)
+                if not client:
+                    return
                 server.sendto(question[:2] + b"\x81\x80", client)
 
     threading.Thread(target=serve, daemon=True).start()

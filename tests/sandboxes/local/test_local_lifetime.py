@@ -66,10 +66,10 @@ def _wait_until(condition) -> bool:
 
 
 @pytest.mark.parametrize("allowed", ["alone", "processes"])
-def test_a_killed_host_leaves_no_process(confinement, allowed, tmp_path, marker):
+def test_a_killed_host_leaves_no_process(confinement, allowed, base, marker):
     """Ten seconds after SIGKILL nothing of a looping session runs, what it started in other sessions included."""
     host = subprocess.Popen(
-        [sys.executable, "-c", HOST, str(tmp_path), confinement, allowed, marker],
+        [sys.executable, "-c", HOST, str(base.parent), confinement, allowed, marker],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
@@ -85,8 +85,9 @@ def test_a_killed_host_leaves_no_process(confinement, allowed, tmp_path, marker)
     assert _wait_until(
         lambda: not any(one.is_running() and one.status() != "zombie" for one in _alive(family))
     )
-    sweep(next(tmp_path.glob("fleet-rlm-*")))
-    assert list(tmp_path.glob("fleet-rlm-*/session-*")) == []
+    assert len(list(base.iterdir())) == 1
+    sweep(base)
+    assert list(base.iterdir()) == []
 
 
 def _alive(family: list[psutil.Process]) -> list[psutil.Process]:
@@ -121,13 +122,6 @@ def test_a_killed_worker_takes_its_processes_along(confinement, marker):
 
 def _session() -> Session:
     return Session.create(environment=(), visible=())
-
-
-@pytest.fixture
-def base(tmp_path, monkeypatch) -> Path:
-    """A temporary folder of this test's own."""
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    return tmp_path / f"fleet-rlm-{os.getuid()}"
 
 
 def test_a_session_is_private_and_removed(base):
@@ -172,10 +166,10 @@ def test_a_base_folder_of_somebody_else_is_refused(base):
         _session()
 
 
-def test_a_base_folder_that_is_a_link_is_refused(base, tmp_path):
+def test_a_base_folder_that_is_a_link_is_refused(base):
     """So may a link."""
-    (tmp_path / "elsewhere").mkdir(mode=0o700)
-    base.symlink_to(tmp_path / "elsewhere")
+    (base.parent / "elsewhere").mkdir(mode=0o700)
+    base.symlink_to(base.parent / "elsewhere")
     with pytest.raises(SandboxError, match="belongs to somebody else"):
         _session()
 
@@ -198,6 +192,16 @@ def test_canaries_can_be_reached_from_outside(home):
     ):
         with socket.socket(family) as client:
             client.connect(address)
+    session.close()
+
+
+def test_a_deep_temporary_folder_is_not_used(tmp_path, monkeypatch):
+    """Addresses of sockets are short; the system's own folder takes its place."""
+    deep = tmp_path / ("x" * 100)
+    deep.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(deep))
+    session = _session()
+    assert session.folder.parent.parent == Path("/tmp")
     session.close()
 
 

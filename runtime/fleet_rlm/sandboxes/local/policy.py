@@ -22,7 +22,12 @@ __all__ = ["DEVICES", "Limits", "Policy", "for_this_interpreter"]
 DEVICES = ("/dev/null", "/dev/random", "/dev/urandom")
 """No terminals, and no /dev/zero: mapped shared, it is memory that no limit counts."""
 
-_DRIVER_PARTS = ("protocol.py", "__pycache__", "values", "driver")
+_DRIVER_PARTS = (
+    "protocol.py",
+    f"__pycache__/protocol.{sys.implementation.cache_tag}.pyc",
+    "values",
+    "driver",
+)
 _LIBRARIES = re.compile(r"/(ld-|ld\.so|libc[.-]|libm[.-])[^/]*$")
 _SYSTEM_PROGRAMS = ("/usr/bin", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/libexec", "/usr/share")
 _MERGED_FOLDERS = ("/bin", "/lib", "/lib32", "/lib64", "/sbin")
@@ -201,7 +206,8 @@ def _checked_volume(volume: str) -> str:
     folder = Path(volume).expanduser().resolve()
     if not folder.is_dir():
         raise UsageError(f"the volume {volume} is not a folder.", remedy="Create it, or name another one.")
-    if Path.home().resolve().is_relative_to(folder):
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111 - which raises nothing if there is no home
+    if home.resolve().is_relative_to(folder):
         raise UsageError(
             f"the volume {volume} contains your home folder, which generated code must not reach.",
             remedy="Name a folder that was made for it.",

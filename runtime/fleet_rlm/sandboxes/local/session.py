@@ -29,6 +29,7 @@ __all__ = ["Session", "sweep"]
 
 _PREFIX, _LOCK = "session-", "lock"
 _NAMES_TRIED = 50
+_LONGEST_BASE = 50  # a canary's socket lies 50 characters deeper, and its address holds 104 at most
 
 
 @dataclass
@@ -93,7 +94,7 @@ class Session:
         """Make a file and listeners that nobody inside should reach, and write down where they are."""
         outside = self.folder / "outside"
         (outside / "canary").write_text("outside\n", encoding="utf-8")
-        home = Path.home()
+        home = Path(os.path.expanduser("~"))  # noqa: PTH111 - which raises nothing if there is no home
         self.canaries = {
             "file": str(outside / "canary"),
             "folder": str(outside),
@@ -140,7 +141,10 @@ def sweep(base: Path) -> None:
 
 def _base_folder() -> Path:
     """A folder in the temporary folder that only this user can have made."""
-    base = Path(tempfile.gettempdir()) / f"fleet-rlm-{os.getuid()}"
+    temporary = tempfile.gettempdir()
+    if len(os.fsencode(temporary)) > _LONGEST_BASE:
+        temporary = "/tmp"  # noqa: S108 - it is checked below
+    base = Path(temporary) / f"fleet-rlm-{os.getuid()}"
     with suppress(FileExistsError):
         base.mkdir(mode=0o700)
     status = base.lstat()
