@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import os
-import shutil
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
+from local_mutants import Mutant, Mutated
 
-import fleet_rlm
 from fleet_rlm.driver.lockdown.attempts import BLOCKED, attempts
 from fleet_rlm.errors import ConfinementError
 from fleet_rlm.sandboxes.local import LocalSandbox
-from fleet_rlm.sandboxes.local.choose import candidates
-from fleet_rlm.sandboxes.local.launch import Launch
 from fleet_rlm.sandboxes.local.report import examine, first_frame
-
-PACKAGE = Path(fleet_rlm.__file__).parent
-PARTS = ("protocol.py", "values", "driver")
 
 # The driver's own walls, each taken down by one edit of its sources: (file, what stands there, what instead).
 NO_FILES = ("driver/lockdown/__init__.py", "landlock.guard_files(policy)", "pass")
@@ -37,19 +30,6 @@ BY_DRIVER_FILTER = {
     *("file_handles", "io_uring", "keyrings", "mounts", "namespaces", "ptrace", "shared_memory", "udp"),
 }
 BY_WORKER_FILTER = {"anonymous_files", "execute", "fork", "limits"}
-
-
-@dataclass(frozen=True)
-class Mutant:
-    """A confinement with walls missing, and the attempts that then get through."""
-
-    confinement: str
-    holes: set[str]
-    edits: tuple[tuple[str, str, str], ...] = ()
-    flags: tuple[str, ...] = ()
-    without: tuple[str, ...] = ()
-    environment: dict[str, str] = field(default_factory=dict)
-    opened: tuple[str, ...] = ()
 
 
 MUTANTS = {
@@ -96,55 +76,13 @@ MUTANTS = {
 }
 
 
-class Mutated:
-    """A confinement that starts what ``mutant`` makes of it."""
-
-    def __init__(self, mutant: Mutant, root: Path) -> None:
-        (self._real,) = candidates(mutant.confinement)
-        self._mutant, self._root = mutant, root
-
-    @property
-    def name(self) -> str:
-        return self._real.name
-
-    def launch(self, policy, session) -> Launch:
-        opened = {"home": str(Path.home()), "session": str(session.folder)}
-        binds = [opened[one] for one in self._mutant.opened]
-        extra = [str(self._root), *(binds if self.name == "landlock" else [])]
-        launch = self._real.launch(replace(policy, read=(*policy.read, *extra)), session)
-        argv = [
-            str(self._root / "driver" / "__main__.py") if part.endswith("driver/__main__.py") else part
-            for part in launch.argv
-            if part not in self._mutant.without
-        ]
-        if self.name == "bwrap":
-            flags = [*self._mutant.flags, *(word for path in binds for word in ("--bind", path, path))]
-            place = argv.index("--remount-ro", argv.index("--setenv"))
-            argv[place:place] = flags
-        return Launch(tuple(argv), {**launch.env, **self._mutant.environment})
-
-
-@pytest.fixture
-def root(tmp_path):
-    """A copy of the driver to take walls out of. Not below the home, which must stay out of reach."""
-    for part in PARTS:
-        source = PACKAGE / part
-        copy = shutil.copytree if source.is_dir() else shutil.copy
-        copy(source, tmp_path / part)
-    return tmp_path
-
-
 @pytest.mark.parametrize("name", MUTANTS)
-def test_a_missing_wall_is_found_out(name, root, home):
+def test_a_missing_wall_is_found_out(name, tmp_path, home):
     """The probe names exactly the holes of each broken confinement, and it is refused."""
     mutant = MUTANTS[name]
     (home / "key.txt").write_text("secret")
-    for file, old, new in mutant.edits:
-        text = (root / file).read_text(encoding="utf-8")
-        assert old in text
-        (root / file).write_text(text.replace(old, new), encoding="utf-8")
     sandbox = LocalSandbox()
-    connection = sandbox.open_under(Mutated(mutant, root), sandbox.policy)
+    connection = sandbox.open_under(Mutated(mutant, tmp_path), sandbox.policy)
     try:
         ready = first_frame(connection, 20).header
     finally:

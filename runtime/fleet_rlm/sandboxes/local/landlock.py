@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from fleet_rlm.sandboxes.local.policy import Policy
     from fleet_rlm.sandboxes.local.session import Session
 
-__all__ = ["Landlock", "explain"]
+__all__ = ["Landlock", "explain", "judge"]
 
+_SCOPED_SIGNALS_ABI = 6  # as in the driver's own ``lockdown.landlock``, which only Linux can import
 _KERNEL = "Run a Linux 5.13 or newer that has Landlock."
 
 
@@ -31,14 +32,7 @@ class Landlock:
     def unavailable(self, policy: Policy) -> Unavailable | None:
         """Ask the kernel for its version of Landlock, which takes microseconds."""
         abi, error = _version()
-        if error:
-            return explain(error)
-        if policy.processes and abi < _scoped_signals_abi():
-            return Unavailable(
-                f"this kernel's Landlock (version {abi}) cannot keep new processes from signalling yours",
-                "Install bubblewrap, or leave --allow-subprocess out; Linux 6.12 can.",
-            )
-        return None
+        return judge(abi, error, processes=policy.processes)
 
     def launch(self, policy: Policy, session: Session) -> Launch:
         """See ``launch.Confinement``."""
@@ -79,10 +73,22 @@ def _version() -> tuple[int, int]:
         return 0, error.errno or errno.EIO
 
 
-def _scoped_signals_abi() -> int:
-    from fleet_rlm.driver.lockdown.landlock import SCOPED_SIGNALS_ABI  # noqa: PLC0415 - loads ctypes; Linux only
+def judge(abi: int, error: int, *, processes: bool) -> Unavailable | None:
+    """Say why this Landlock is not enough, or None.
 
-    return SCOPED_SIGNALS_ABI
+    Args:
+        abi: its version.
+        error: number of the error with which the kernel refused to tell it, or 0.
+        processes: whether generated code may start processes.
+    """
+    if error:
+        return explain(error)
+    if processes and abi < _SCOPED_SIGNALS_ABI:
+        return Unavailable(
+            f"this kernel's Landlock (version {abi}) cannot keep new processes from signalling yours",
+            "Install bubblewrap, or leave --allow-subprocess out; Linux 6.12 can.",
+        )
+    return None
 
 
 def explain(error: int) -> Unavailable:
