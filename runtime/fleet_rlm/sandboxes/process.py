@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import queue
 import select
@@ -122,6 +123,7 @@ class ProcessConnection:
         try:
             for chunk in content.chunks():
                 _write_all(memory, chunk)
+            _seal(memory)
             frame = encode_frame({**header, "via": "fd", "size": content.size})
             with self._sending, self._reachable():
                 sent = socket.send_fds(self._socket, [frame], [memory])
@@ -201,9 +203,16 @@ def _popen(
 def _anonymous_file(name: str) -> int:
     """A file without a name: gone when its last descriptor is, also after a SIGKILL."""
     if hasattr(os, "memfd_create"):
-        return os.memfd_create(f"fleet-rlm {name}")
+        return os.memfd_create(f"fleet-rlm {name}", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     with tempfile.TemporaryFile() as file:  # macOS has no memfd
         return os.dup(file.fileno())
+
+
+def _seal(memory: int) -> None:
+    """Make an anonymous file final: code that gets it must not change what later workers read from it."""
+    if hasattr(fcntl, "F_ADD_SEALS"):
+        seals = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
+        fcntl.fcntl(memory, fcntl.F_ADD_SEALS, seals)
 
 
 def _write_all(descriptor: int, data: bytes) -> None:
