@@ -61,6 +61,21 @@ def test_documents_come_on_top_of_the_limit(confinement):
         made.close()
 
 
+def test_a_document_cannot_be_changed_by_the_code_that_reads_it(driver):
+    """The next worker reads from the same file, so it is sealed."""
+    code = """
+import os, stat
+for descriptor in range(3, 64):
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode): continue
+    except OSError: continue
+    for change in (lambda: os.pwrite(descriptor, b"y", 0), lambda: os.ftruncate(descriptor, 0)):
+        try: change(); print("changed")
+        except OSError as error: print(error.strerror)
+"""
+    assert driver.run(code, text="x" * MIB) == "Operation not permitted\nOperation not permitted"
+
+
 def test_files_are_bounded(small):
     """A file that grows too large is an OSError."""
     code = """
