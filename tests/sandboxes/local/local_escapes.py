@@ -269,7 +269,9 @@ def map_memory_without_a_limit(_facts: Facts) -> bool:
 
 @escape("ENOENT", "EACCES")
 def use_the_shared_folder(_facts: Facts) -> bool:
-    with open("/dev/shm/x", "w"):
+    name = f"/dev/shm/fleet-rlm-{os.getpid()}"
+    with open(name, "w"):
+        os.unlink(name)
         return True
 
 
@@ -472,14 +474,12 @@ def io_uring(_facts: Facts) -> bool:
     return True
 
 
-@escape()
-def new_user_namespace(_facts: Facts) -> bool:
-    return (
-        _in_a_thread(lambda: call("unshare", 0x00020000 | 0x200)) == 0
-    )  # mounts: users need one thread only
+@escape(root=True)
+def new_mount_namespace(_facts: Facts) -> bool:
+    return _in_a_thread(lambda: call("unshare", 0x00020000 | 0x200)) == 0
 
 
-@escape()
+@escape(root=True)
 def new_network_namespace(_facts: Facts) -> bool:
     return _in_a_thread(lambda: call("unshare", 0x40000000)) == 0
 
@@ -545,7 +545,7 @@ def change_personality(_facts: Facts) -> bool:
     return call("personality", 0xFFFFFFFF) >= 0
 
 
-@escape()
+@escape(root=True)
 def read_the_kernels_log(_facts: Facts) -> bool:
     return call("syslog", 10, 0, 0) > 0
 

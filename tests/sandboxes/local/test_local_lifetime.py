@@ -72,6 +72,7 @@ def test_a_killed_host_leaves_no_process(confinement, allowed, base, marker):
         [sys.executable, "-c", HOST, str(base.parent), confinement, allowed, marker],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     try:
         assert host.stdout.readline() == b"started\n"

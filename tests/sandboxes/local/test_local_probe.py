@@ -96,7 +96,7 @@ def test_a_missing_wall_is_found_out(name, tmp_path, home):
 
 def _possible(hole: str) -> bool:
     """Whether this user could do it without any wall: a driver of root's has given up capabilities already."""
-    return hole not in ({"read_memory"} if os.geteuid() == 0 else {"file_handles"})
+    return hole != "read_memory" or os.geteuid() != 0
 
 
 def test_what_was_not_attempted_is_not_believed():

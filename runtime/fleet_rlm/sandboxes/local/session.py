@@ -165,11 +165,9 @@ def _names_to_hide(home: Path, visible: Iterable[str]) -> list[str]:
 
 def _remove(folder: Path) -> None:
     """Remove a tree in which hostile code may have made folders that cannot be entered."""
-
-    def force(action: Any, path: str, _error: Any) -> None:
-        with suppress(OSError):
-            Path(path).parent.chmod(0o700)
-            Path(path).chmod(0o700)
-            action(path)
-
-    shutil.rmtree(folder, onerror=force)
+    for path, names, _ in os.walk(folder):
+        for name in names:
+            if not (inner := Path(path) / name).is_symlink():
+                with suppress(OSError):
+                    inner.chmod(0o700)
+    shutil.rmtree(folder, ignore_errors=True)
