@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from local_mutants import Mutant, Mutated
@@ -116,3 +118,11 @@ def test_a_whole_confinement_is_believed(confinement, processes):
     (finding,) = examine(sandbox)
     assert finding == replace(finding, name=confinement, holds=True, used=True, problem="", remedy="")
     assert set(finding.probe) == set(attempts(sandbox.policy.for_driver("", 0)))
+
+
+def test_the_threat_model_names_every_attempt():
+    """Readers of the doctor's report find what each attempt is about."""
+    text = (Path(__file__).parents[3] / "docs" / "threat-model.md").read_text(encoding="utf-8")
+    assert {f"`{name}`" for name in attempts(LocalSandbox().policy.for_driver("", 0))} <= set(
+        re.findall(r"`\w+`", text)
+    )
