@@ -4,7 +4,7 @@ This file is sent into drivers as it stands: standard library only. ``expected``
 the attempt must end; ``Facts`` come from the test and lead to things of its own, made to be reached.
 """
 # Hostile code has no style: each attempt is the plainest call there is.
-# ruff: noqa: PLC0415, PTH101, PTH102, PTH103, PTH104, PTH108, PTH110, PTH118, PTH123, PTH208, PTH211
+# ruff: noqa: PLC0415, PTH101, PTH102, PTH103, PTH104, PTH108, PTH110, PTH116, PTH118, PTH123, PTH208, PTH211
 
 from __future__ import annotations
 
@@ -253,6 +253,22 @@ def link_a_file_in(facts: Facts) -> bool:
 def plant_a_pipe(_facts: Facts) -> bool:
     os.mkfifo("pipe")
     return True
+
+
+@escape()
+def plant_a_privileged_program(_facts: Facts) -> bool:
+    os.close(os.open("program", os.O_CREAT | os.O_RDWR, 0o4755))
+    return os.stat("program").st_mode & 0o4000 != 0
+
+
+@escape()
+def privilege_a_program(_facts: Facts) -> bool:
+    descriptor = os.open("plain", os.O_CREAT | os.O_RDWR, 0o755)
+    try:
+        os.fchmod(descriptor, 0o4755)
+    finally:
+        os.close(descriptor)
+    return os.stat("plain").st_mode & 0o4000 != 0
 
 
 @escape(root=True)

@@ -23,6 +23,8 @@ UNIX, INET, STREAM, DATAGRAM, CLOEXEC = 1, 2, 1, 2, 0o2000000
 WORKER_CALLS = [
     # an ordinary program's calls
     ("openat", (-100, 1, 0), ALLOWED, ALLOWED),
+    ("openat", (-100, 1, 0o101, 0o1777), ALLOWED, ALLOWED),
+    ("fchmod", (3, 0o755), ALLOWED, ALLOWED),
     ("clone", (THREAD,), ALLOWED, ALLOWED),
     ("socketpair", (UNIX, STREAM | CLOEXEC), ALLOWED, ALLOWED),
     ("sendto", (3, 1, 1, 0, 0), ALLOWED, ALLOWED),
@@ -41,6 +43,9 @@ WORKER_CALLS = [
     ("tkill", (ME, 9), "EPERM", ALLOWED),
     ("clone3", (1, 88), "ENOSYS", "ENOSYS"),
     # never
+    ("openat", (-100, 1, 0o101, 0o4755), "EPERM", "EPERM"),
+    ("openat2", (-100, 1, 1), "ENOSYS", "ENOSYS"),
+    ("fchmod", (3, 0o2755), "EPERM", "EPERM"),
     ("clone", (17 | NEW_USER,), "EPERM", "EPERM"),
     ("clone", (THREAD | 0x00020000,), "EPERM", "EPERM"),
     ("socket", (UNIX, STREAM), "EPERM", "EPERM"),
@@ -111,7 +116,6 @@ def test_the_supervisor_keeps_what_it_works_with(machine, call):
         (7, "openat", (-100, 1, 0o1000), ALLOWED),
         (2, "openat", (-100, 1, 0o1000), "EPERM"),
         (2, "openat", (-100, 1, 0o1001), ALLOWED),
-        (2, "openat2", (-100, 1, 1), "EPERM"),
     ],
 )
 @pytest.mark.parametrize("machine", MACHINES)

@@ -263,6 +263,9 @@ def test_sandboxes_open_at_the_same_time(confinement):
         ("bwrap", "import os, socket; assert os.uname().nodename != {host!r}, 1", True),
         ("landlock", "import os; print(os.path.exists('/proc/{pid}'))", True),
         ("bwrap", "import os; assert not os.path.exists('/proc/{pid}')", True),
+        ("landlock", "import shutil; shutil.copyfile(shutil.__file__, 'copied')", True),
+        ("landlock", "import shutil; shutil.copy(shutil.__file__, 'copied')", False),
+        ("bwrap", "import shutil; shutil.copy2(shutil.__file__, 'copied')", True),
     ],
 )
 def test_the_limitations_are_the_documented_ones(confined, facts, confined_by, code, seen):

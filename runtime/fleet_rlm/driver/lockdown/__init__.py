@@ -139,6 +139,6 @@ def _drop_capabilities() -> None:
 
 def _limit(kind: int, amount: int) -> None:
     """Lower a limit, soft and hard; never raise one."""
-    hard = resource.getrlimit(kind)[1]
-    amount = amount if hard == resource.RLIM_INFINITY else min(amount, hard)
+    for known in resource.getrlimit(kind):
+        amount = amount if known == resource.RLIM_INFINITY else min(amount, known)
     resource.setrlimit(kind, (amount, amount))

@@ -50,6 +50,16 @@ _AF_UNIX, _SOCK_STREAM, _SOCK_KIND = 1, 1, 0xF
 _MAP_SHARED_ANONYMOUS, _MAP_GROWSDOWN = 0x21, 0x100
 _O_ACCMODE_TRUNC = 0o1003
 _O_TRUNC = 0o1000
+_SET_ID = 0o6000
+_MODE_ARGUMENTS = (
+    ("chmod", 1),
+    ("fchmod", 1),
+    ("fchmodat", 2),
+    ("fchmodat2", 2),
+    ("open", 2),
+    ("openat", 3),
+    ("creat", 1),
+)
 _PR_SET_SECCOMP, _FILTER_MODE, _PR_SET_NO_NEW_PRIVS = 22, 2, 38
 
 
@@ -95,6 +105,9 @@ def driver_rules(landlock_abi: Optional[int]) -> List[Rule]:
     rules += [Rule("ioctl", Clause(1, command)) for command in _IOCTL_TERMINAL]
     rules.append(Rule("ioctl", Clause(1, _IOCTL_SOCKETS, mask=0xFF00)))
     rules.append(Rule("sched_setaffinity", Clause(0, 0, equal=False)))
+    # Programs in a volume that lend the user's rights, or root's, to whoever runs them later.
+    rules += [Rule(call, Clause(mode, 0, mask=_SET_ID, equal=False)) for call, mode in _MODE_ARGUMENTS]
+    rules.append(Rule("openat2", error=errno.ENOSYS))  # keeps its mode where a filter cannot look
     if landlock_abi is not None:
         covers_truncation = landlock_abi >= 3  # noqa: PLR2004 - Linux 6.2
         rules += [Rule(call) for call in BEHIND_LANDLOCK[covers_truncation]]

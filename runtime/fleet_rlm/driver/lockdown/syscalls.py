@@ -215,7 +215,7 @@ MODES: Group = {
 }
 
 # Truncation by path, which Landlock covers from its third version on.
-TRUNCATION: Group = {"truncate": (76, 45), "openat2": (437, 437)}
+TRUNCATION: Group = {"truncate": (76, 45)}
 
 # Memory that no limit counts, programs without a file, the worker's own limits and filters.
 WORKER_ONLY: Group = {
@@ -251,6 +251,8 @@ ASKED_FOR: Group = {
     "munmap": (11, 215),
     "open": (2, -1),
     "openat": (257, 56),
+    "openat2": (437, 437),
+    "creat": (85, -1),
     "prctl": (157, 167),
     "prlimit64": (302, 261),
     "sched_setaffinity": (203, 122),
