@@ -57,7 +57,7 @@ class ProcessConnection:
         self._errors = errors
         self._on_close = on_close
         self._sending = threading.Lock()
-        self._closed = False
+        self._closed = self._has_spoken = False
         self._poll = select.poll()
         self._poll.register(end.fileno(), select.POLLIN)
 
@@ -141,11 +141,15 @@ class ProcessConnection:
         if timeout is not None and not self._poll.poll(timeout * 1000):
             raise TimeoutError
         try:
-            return self._socket.recv(_PIECE)
+            data = self._socket.recv(_PIECE)
         except ConnectionError:
-            return b""
+            data = b""
         except OSError as error:
             raise self._gone() from error
+        if not data and not self._has_spoken:
+            raise self._gone()  # it never started, and stderr says why
+        self._has_spoken = True
+        return data
 
     def close(self) -> None:
         """End the driver; it kills its worker when it sees the socket close."""
@@ -173,10 +177,9 @@ class ProcessConnection:
             raise self._gone() from error
 
     def _gone(self) -> SandboxError:
-        said = self.stderr()
-        return SandboxError(
-            f"the sandbox has ended{': ' + said if said else '.'}", remedy="Run `fleet-rlm doctor`."
-        )
+        said = self.stderr().splitlines()[-1:]  # of a traceback, the error
+        why = f": {said[0].strip()}" if said else "."
+        return SandboxError(f"the sandbox has ended{why}", remedy="Run `fleet-rlm doctor`.")
 
 
 def _popen(

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -16,12 +17,14 @@ import pytest
 from conftest import Driver
 from fleet_rlm.errors import SandboxError
 from fleet_rlm.sandboxes.local import LocalSandbox
+from fleet_rlm.sandboxes.local.bwrap import Bwrap
 from fleet_rlm.sandboxes.local.launch import Launch
 from fleet_rlm.sandboxes.local.session import Session, sweep
 
 HOST = """
 import sys, tempfile
 from fleet_rlm.sandboxes.local import LocalSandbox
+from fleet_rlm.sandboxes.local.bwrap import Bwrap
 from fleet_rlm.host.client import DriverClient, Limits
 tempfile.tempdir = sys.argv[1]
 client = DriverClient(LocalSandbox(confinement=sys.argv[2], allow_subprocess=sys.argv[3] == "processes"), Limits())
@@ -220,6 +223,25 @@ def test_a_driver_that_cannot_start_leaves_nothing(base):
     sandbox = LocalSandbox()
     with pytest.raises(SandboxError, match="cannot start /nonexistent/python"):
         sandbox.open_under(Broken(), sandbox.policy)
+    assert list(base.iterdir()) == []
+
+
+class Vanished:
+    """bwrap, told to show something that is gone since."""
+
+    name = "bwrap"
+
+    def launch(self, policy, session) -> Launch:
+        return Bwrap().launch(replace(policy, read=(*policy.read, "/vanished")), session)
+
+
+def test_what_bwrap_says_when_it_fails_reaches_the_user(base):
+    """A sandbox that ends before its driver speaks says why, and leaves nothing behind."""
+    sandbox = LocalSandbox()
+    connection = sandbox.open_under(Vanished(), sandbox.policy)
+    with pytest.raises(SandboxError, match="the sandbox has ended: bwrap: Can't find source path /vanished"):
+        connection.receive(10)
+    connection.close()
     assert list(base.iterdir()) == []
 
 
