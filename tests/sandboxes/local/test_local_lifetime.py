@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from conftest import Driver
+from conftest import Driver, need
 from fleet_rlm.errors import SandboxError
 from fleet_rlm.sandboxes.local import LocalSandbox
 from fleet_rlm.sandboxes.local.bwrap import Bwrap
@@ -237,6 +237,7 @@ class Vanished:
 
 def test_what_bwrap_says_when_it_fails_reaches_the_user(base):
     """A sandbox that ends before its driver speaks says why, and leaves nothing behind."""
+    need("bwrap")
     sandbox = LocalSandbox()
     connection = sandbox.open_under(Vanished(), sandbox.policy)
     with pytest.raises(SandboxError, match="the sandbox has ended: bwrap: Can't find source path /vanished"):

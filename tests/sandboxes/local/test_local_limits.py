@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from conftest import Driver
+from conftest import Driver, need
 from fleet_rlm.sandboxes.local import Limits, LocalSandbox
 
 MIB = 1 << 20
@@ -90,6 +90,7 @@ except OSError as error:
 
 def test_bwrap_bounds_the_temporary_folder():
     """Many files together cannot fill the machine's memory either."""
+    need("bwrap")
     made = Driver(LocalSandbox(confinement="bwrap", limits=SMALL))
     code = """
 import errno
@@ -270,6 +271,7 @@ def test_sandboxes_open_at_the_same_time(confinement):
 )
 def test_the_limitations_are_the_documented_ones(confined, facts, confined_by, code, seen):
     """Landlock hides contents but not that a path exists, nor the machine's name: the threat model says so."""
+    need(confined_by)
     outcome = confined[confined_by].outcome(
         code.format(file=facts["file"], host=platform.node(), pid=facts["victim"])
     )

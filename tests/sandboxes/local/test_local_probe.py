@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from local_mutants import Mutant, Mutated
 
+from conftest import need
 from fleet_rlm.driver.lockdown.attempts import BLOCKED, attempts
 from fleet_rlm.errors import ConfinementError
 from fleet_rlm.sandboxes.local import LocalSandbox
@@ -82,6 +83,7 @@ MUTANTS = {
 def test_a_missing_wall_is_found_out(name, tmp_path, home):
     """The probe names exactly the holes of each broken confinement, and it is refused."""
     mutant = MUTANTS[name]
+    need(mutant.confinement)
     (home / "key.txt").write_text("secret")
     sandbox = LocalSandbox()
     connection = sandbox.open_under(Mutated(mutant, tmp_path), sandbox.policy)
