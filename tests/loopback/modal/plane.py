@@ -1,0 +1,260 @@
+"""A Modal control plane and command router on loopback, for the real SDK to talk to.
+
+Only what fleet-rlm needs of Modal is here; every other call is answered "unimplemented". Sandboxes are
+directories, their processes local ones under bubblewrap, their volumes bind mounts. Nothing here proves
+what Modal's own servers do; it proves what our side does with the answers, and when answers fail.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import shutil
+import tempfile
+import threading
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import grpclib.const
+import grpclib.server
+from grpclib import GRPCError, Status
+from grpclib.encoding.base import StatusDetailsCodecBase
+from grpclib.encoding.proto import ProtoCodec
+from modal_proto import api_pb2
+from modal_proto.api_grpc import ModalClientBase
+from modal_proto.task_command_router_grpc import TaskCommandRouterBase
+
+from . import control, router
+from .container import refusal
+from .faults import Fault, Record
+from .sandboxes import Sandbox
+from .volumes import Volumes
+
+TOKEN_ID, TOKEN_SECRET = "ak-loopback", "as-loopback"
+
+
+class PlaneError(Exception):
+    """This machine cannot run the plane."""
+
+
+class Plane:
+    """State of the plane; its coroutines run on the loop of ``serve``."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.record = Record()
+        self.faults: list[Fault] = []
+        self.apps: dict[str, str] = {}
+        self.images: dict[bytes, str] = {}
+        self.secrets: dict[str, dict[str, str]] = {}
+        self.sandboxes: list[Sandbox] = []
+        self.volumes = Volumes(folder / "volumes", self.record)
+        self.broken_image = ""
+        """Why images fail to build; empty when they do not."""
+        self.stdout_piece = 1 << 18
+        """Most bytes in one message of output."""
+        self.url = ""
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Environment variables that lead the SDK here."""
+        return {
+            "MODAL_SERVER_URL": self.url,
+            "MODAL_TOKEN_ID": TOKEN_ID,
+            "MODAL_TOKEN_SECRET": TOKEN_SECRET,
+            "MODAL_CONFIG_PATH": str(self.folder / "modal.toml"),
+        }
+
+    def inject(self, method: str, **how: Any) -> Fault:
+        """Make calls of ``method`` go wrong; see `Fault`."""
+        fault = Fault(method, **how)
+        self.faults.append(fault)
+        return fault
+
+    def reset(self) -> None:
+        """No faults, no record, no secrets; sandboxes and volumes stay."""
+        self.faults.clear()
+        self.record.clear()
+        self.secrets.clear()
+        self.broken_image, self.stdout_piece = "", 1 << 18
+
+    def sandbox(self, sandbox_id: str) -> Sandbox:
+        """Return a sandbox by its id."""
+        return self._find(sandbox_id, "id")
+
+    def task(self, task_id: str) -> Sandbox:
+        """Return a sandbox by the id of its task."""
+        return self._find(task_id, "task_id")
+
+    def _find(self, wanted: str, attribute: str) -> Sandbox:
+        for sandbox in self.sandboxes:
+            if getattr(sandbox, attribute) == wanted and sandbox.state != "gone":
+                return sandbox
+        raise GRPCError(Status.NOT_FOUND, f"{wanted} not found")
+
+    def environment(self, sources: Iterable[Any], secret_ids: Iterable[str]) -> dict[str, str]:
+        """Merge the variables that secrets and inline sources give a process."""
+        env: dict[str, str] = {}
+        for secret_id in secret_ids:
+            env.update(self.secrets.get(secret_id.removeprefix("st-"), {}))
+        for source in sources:
+            if source.WhichOneof("source") == "secret_id":
+                env.update(self.secrets.get(source.secret_id.removeprefix("st-"), {}))
+            else:
+                env.update(source.env.contents)
+        return env
+
+    @contextlib.asynccontextmanager
+    async def serve(self, port: int = 0) -> AsyncIterator[None]:
+        """Listen on loopback; ends every sandbox at the end."""
+        services = [_Routes(self, ModalClientBase, control.METHODS), _Routes(self, TaskCommandRouterBase, router.METHODS)]
+        server = grpclib.server.Server(services, codec=ProtoCodec(), status_details_codec=_Details())
+        await server.start("127.0.0.1", port)
+        self.url = f"http://127.0.0.1:{server._server.sockets[0].getsockname()[1]}"
+        await self.volumes.serve()
+        try:
+            yield
+        finally:
+            await asyncio.gather(*(sandbox.end("terminated", 137) for sandbox in self.sandboxes))
+            await self.volumes.close()
+            server.close()
+            await server.wait_closed()
+
+
+class _Routes:
+    """One gRPC service: the methods we have, each wrapped so that it is recorded and can go wrong."""
+
+    def __init__(self, plane: Plane, declared: Any, methods: dict[str, Callable[..., Any]]) -> None:
+        table = declared.__mapping__(_Anything())
+        self._mapping = {
+            path: handler._replace(func=_serve(plane, path.rpartition("/")[2], handler, method))
+            for path, handler in table.items()
+            if (method := methods.get(path.rpartition("/")[2]))
+        }
+
+    def __mapping__(self) -> dict[str, grpclib.const.Handler]:
+        return self._mapping
+
+
+class _Anything:
+    def __getattr__(self, name: str) -> None:
+        return None
+
+
+def _serve(plane: Plane, name: str, declared: grpclib.const.Handler, method: Callable[..., Any]) -> Callable[..., Any]:
+    streamed_answer = inspect.isasyncgenfunction(method)
+
+    async def handle(stream: grpclib.server.Stream) -> None:
+        _check_access(stream.metadata)
+        if declared.cardinality.client_streaming:
+            first = await stream.recv_message()
+            argument = _rest(plane, name, first, stream)
+        else:
+            argument = first = await stream.recv_message()
+        plane.record.note(name, first)
+        faults = [fault for fault in plane.faults if fault.hits(name)]
+        for fault in faults:
+            await _before(plane, fault, first, stream)
+        cut = next((fault.drop_after for fault in faults if fault.drop_after is not None), None)
+        if streamed_answer:
+            await _stream(method(plane, argument), stream, cut)
+            return
+        answer = await method(plane, argument)
+        if any(fault.lose for fault in faults):
+            _cut(stream)
+        else:
+            await stream.send_message(answer)
+
+    return handle
+
+
+async def _stream(answers: AsyncIterator[Any], stream: grpclib.server.Stream, cut: int | None) -> None:
+    sent = 0
+    async for answer in answers:
+        if sent == cut:
+            _cut(stream)
+            return
+        await stream.send_message(answer)
+        sent += 1
+
+
+async def _rest(plane: Plane, name: str, first: Any, stream: grpclib.server.Stream) -> AsyncIterator[Any]:
+    yield first
+    async for message in stream:
+        plane.record.note(name, message)
+        yield message
+
+
+async def _before(plane: Plane, fault: Fault, request: Any, stream: grpclib.server.Stream) -> None:
+    await asyncio.sleep(fault.delay)
+    if fault.end_sandbox:
+        await plane.task(request.task_id).end(fault.end_sandbox)
+    if fault.kill_exec:
+        process = plane.task(request.task_id).process(request.exec_id)
+        process.kill()
+        await asyncio.shield(process.code)
+    if fault.status is not None:
+        details = [api_pb2.RPCRetryPolicy(retry_after_secs=fault.retry_after)] if fault.retry_after else None
+        raise GRPCError(fault.status, fault.message, details)
+    if fault.drop:
+        _cut(stream)
+        raise GRPCError(Status.UNAVAILABLE, "cut")
+
+
+def _cut(stream: grpclib.server.Stream) -> None:
+    stream._stream._transport.abort()
+
+
+def _check_access(metadata: Any) -> None:
+    """Refuse calls without our token, or without the sandbox's own for the router."""
+    if metadata.get("authorization", "").startswith("Bearer "):
+        return
+    if metadata.get("x-modal-token-id") != TOKEN_ID or metadata.get("x-modal-token-secret") != TOKEN_SECRET:
+        raise GRPCError(Status.UNAUTHENTICATED, "Token validation failed")
+
+
+class _Details(StatusDetailsCodecBase):
+    """Packs messages that go with an error (a retry policy) the way the SDK unpacks them."""
+
+    def encode(self, status: Status, message: str | None, details: Any) -> bytes:
+        packed = api_pb2.RPCStatus(code=status.value, message=message or "")
+        for detail in details or ():
+            packed.details.add().Pack(detail, type_url_prefix="type.modal.com/")
+        return packed.SerializeToString()
+
+    def decode(self, status: Status, message: str | None, data: bytes) -> Any:
+        raise NotImplementedError
+
+
+@contextlib.contextmanager
+def running_plane(port: int = 0) -> Iterator[Plane]:
+    """Run a plane on a loop in a thread of its own.
+
+    Raises:
+        PlaneError: bubblewrap is missing or does not work.
+    """
+    if reason := refusal():
+        raise PlaneError(reason)
+    folder = Path(tempfile.mkdtemp(prefix="loopback-modal-"))
+    plane = Plane(folder)
+    ready, stop = threading.Event(), asyncio.Event()
+    loop = asyncio.new_event_loop()
+
+    async def main() -> None:
+        async with plane.serve(port):
+            ready.set()
+            await stop.wait()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(main(),), name="loopback-modal", daemon=True)
+    thread.start()
+    try:
+        if not ready.wait(10):
+            raise PlaneError("the plane did not start")
+        yield plane
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(10)
+        loop.close()
+        shutil.rmtree(folder, ignore_errors=True)
