@@ -56,6 +56,20 @@ class Plane:
         self.stdout_piece = 1 << 18
         """Most bytes in one message of output."""
         self.url = ""
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def running(self) -> list[Sandbox]:
+        """Sandboxes that have not ended."""
+        return [sandbox for sandbox in self.sandboxes if sandbox.state == "running"]
+
+    def end(self, state: str = "terminated") -> None:
+        """End every sandbox, from any thread."""
+
+        async def end_all() -> None:
+            await asyncio.gather(*(sandbox.end(state, 137) for sandbox in self.running))
+
+        asyncio.run_coroutine_threadsafe(end_all(), self._loop).result(10)
 
     @property
     def settings(self) -> dict[str, str]:
@@ -110,6 +124,7 @@ class Plane:
     async def serve(self, port: int = 0) -> AsyncIterator[None]:
         """Listen on loopback; ends every sandbox at the end."""
         services = [_Routes(self, ModalClientBase, control.METHODS), _Routes(self, TaskCommandRouterBase, router.METHODS)]
+        self._loop = asyncio.get_running_loop()
         server = grpclib.server.Server(services, codec=ProtoCodec(), status_details_codec=_Details())
         await server.start("127.0.0.1", port)
         self.url = f"http://127.0.0.1:{server._server.sockets[0].getsockname()[1]}"

@@ -120,3 +120,4 @@ class Process:
             _, left = await asyncio.wait(self._tasks, timeout=1)
             for task in left:
                 task.cancel()
+            self._process._transport.close()

@@ -11,18 +11,23 @@ import sys
 import urllib.parse
 import urllib.request
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fleet_rlm.errors import ConfigurationError, SandboxError
-from fleet_rlm.sandboxes.modal.failures import redacted
+from fleet_rlm.sandboxes.modal.caller import call_apart
+from fleet_rlm.sandboxes.modal.failures import as_sandbox_error, is_known, redacted
 
 if TYPE_CHECKING:
-    from types import ModuleType
+    from collections.abc import Callable
 
-__all__ = ["load_sdk", "require_credentials", "require_server"]
+__all__ = ["ask_modal", "load_sdk", "require_credentials", "require_server"]
+
+Result = TypeVar("Result")
 
 _TOKEN_REMEDY = "Run `modal token new`, or set MODAL_TOKEN_ID and MODAL_TOKEN_SECRET."  # noqa: S105 - names, no secret
 _CONNECT_SECONDS = 5.0
+_trusted: list[ModuleType] = []  # the SDK, once it has been found to be Modal's own
 
 
 def load_sdk() -> ModuleType:
@@ -31,13 +36,28 @@ def load_sdk() -> ModuleType:
     Raises:
         ConfigurationError: another file hides it, it is not installed, or its settings cannot be read.
     """
+    if (loaded := sys.modules.get("modal")) is not None and loaded in _trusted:
+        return loaded
     _refuse_shadow()
+    _refuse_unreadable_settings()
+    modal = importlib.import_module("modal")
+    _trusted.append(modal)
+    return modal
+
+
+def _refuse_unreadable_settings() -> None:
+    """Read the SDK's settings file as it will: it prints a banner on stdout when it cannot."""
+    path = Path(os.environ.get("MODAL_CONFIG_PATH") or Path.home() / ".modal.toml")
+    if not path.exists():
+        return
+    toml: Any = importlib.import_module("toml")  # the parser the SDK uses
     try:
-        return importlib.import_module("modal")
-    except Exception as error:
-        if type(error).__module__ != "modal.exception":
-            raise
-        raise ConfigurationError(redacted(f"Modal's settings cannot be read: {error}"), remedy=_TOKEN_REMEDY) from error
+        sections = toml.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, IndexError) as error:
+        reason = redacted(str(error)).partition("\n")[0]
+        raise ConfigurationError(f"Modal's settings in {path} cannot be read: {reason}", remedy=_TOKEN_REMEDY) from error
+    if not all(isinstance(section, dict) for section in sections.values()):
+        raise ConfigurationError(f"Modal's settings in {path} have values outside a section.", remedy=_TOKEN_REMEDY)
 
 
 def _refuse_shadow() -> None:
@@ -104,3 +124,24 @@ def require_server() -> None:
         f"Modal cannot be reached ({'; '.join(said)}).",
         remedy="Check the network and MODAL_SERVER_URL; --sandbox local needs neither.",
     )
+
+
+def ask_modal(call: Callable[[], Result], doing: str) -> Result:
+    """Make one blocking call of the SDK on a thread of its own, and explain its failure.
+
+    Args:
+        call: what to do; the SDK has been imported and has credentials when it runs.
+        doing: the step, as in "while listing sandboxes".
+
+    Raises:
+        ConfigurationError: the SDK is hidden or missing, or there are no credentials.
+        SandboxError: Modal failed.
+    """
+    load_sdk()
+    require_credentials()
+    try:
+        return call_apart(call).result()
+    except Exception as error:
+        if not is_known(error):
+            raise
+        raise as_sandbox_error(error, doing) from error

@@ -1,4 +1,4 @@
-"""A thread that makes blocking calls for others.
+"""Threads that make blocking calls for others.
 
 The SDK's blocking API must not be used on a thread whose event loop runs (it warns, and the loop stands
 still), and dspy calls ``execute`` on just that; so every call is made on a thread of ours.
@@ -20,20 +20,31 @@ Result = TypeVar("Result")
 
 
 class Caller:
-    """One daemon thread that runs calls in the order they were given."""
+    """One daemon thread that runs calls in the order they were given.
+
+    Daemon, unlike an executor's threads: a call that hangs in the network must not keep the process.
+    """
 
     def __init__(self, name: str) -> None:
         self._calls: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._stopped = False
         threading.Thread(target=self._run, name=name, daemon=True).start()
 
     def submit(self, call: Callable[[], Result]) -> Future[Result]:
-        """Queue ``call``; the future has its result or its exception."""
+        """Queue ``call``; the future has its result or its exception, and is cancelled after ``stop``."""
         future: Future[Result] = Future()
-        self._calls.put((future, call))
+        with self._lock:
+            if self._stopped:
+                future.cancel()
+            else:
+                self._calls.put((future, call))
         return future
 
     def stop(self) -> None:
         """End the thread once what is queued has run."""
+        with self._lock:
+            self._stopped = True
         self._calls.put(None)
 
     def _run(self) -> None:

@@ -6,19 +6,22 @@ import concurrent.futures
 import contextlib
 import threading
 import uuid
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from typing import TYPE_CHECKING, Any
 
-from fleet_rlm.errors import FleetError, SandboxError, UsageError
+from fleet_rlm.errors import SandboxError, UsageError
 from fleet_rlm.protocol import encode_frame
+from fleet_rlm.sandboxes.modal.access import ask_modal
 from fleet_rlm.sandboxes.modal.caller import Caller, call_apart
-from fleet_rlm.sandboxes.modal.failures import as_sandbox_error, is_known, redacted
+from fleet_rlm.sandboxes.modal.epitaph import why_ended
+from fleet_rlm.sandboxes.modal.failures import as_sandbox_error, is_known
 from fleet_rlm.sandboxes.modal.inbox import Inbox
 from fleet_rlm.sandboxes.modal.launch import Driver, Launch, forget_found
 from fleet_rlm.sandboxes.modal.upload import packed
 from fleet_rlm.sandboxes.modal.volumes import upload
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from os import PathLike
 
     from fleet_rlm.sandboxes.base import Content
@@ -29,7 +32,7 @@ __all__ = ["ModalConnection"]
 _WRITE_MOST = 8 << 20  # the SDK refuses 16 MiB in one write; 8 MiB was the fastest (modal.md)
 _HELD_MOST = 4 << 20  # small values wait for the frame that needs them, and share its round trip
 _CLOSE_SECONDS = 1.5  # Ctrl-C must end within two; what is not ended by then ends by its heartbeat
-_ASK_SECONDS = 5.0
+_VERDICT_SECONDS = 1.0
 _BEATS = 4  # heartbeats in the time after which the driver gives up
 _HEARTBEAT = encode_frame({"type": "heartbeat"})
 
@@ -66,7 +69,12 @@ class ModalConnection:
     def send(self, data: bytes) -> None:
         """Send whole frames in one round trip (one for each 8 MiB), waiting for a driver that is not up yet."""
         self._driver()
-        self._do(lambda: self._write(data), "sending to the driver")
+        try:
+            self._writer.submit(lambda: self._write(data)).result()
+        except CancelledError:
+            raise SandboxError("the session has ended.") from None
+        except Exception as error:
+            raise self._verdict(error) from error
 
     def send_value(self, header: dict[str, Any], content: Content) -> None:
         """Send a value: with the next frame if it is small, by a file in the sandbox if it is large."""
@@ -77,7 +85,7 @@ class ModalConnection:
             if value.file is None:
                 self._hold(encode_frame({**header, "via": "inline"}, value.data))
             else:
-                self._send_file(header, value.path)
+                self._hold(encode_frame({**header, "via": "file", "path": self._sent_file(value.path)}))
         finally:
             value.close()
 
@@ -93,8 +101,7 @@ class ModalConnection:
             SandboxError: Modal failed.
         """
         upload(self._settings.volume_name, local, remote)
-        driver = self._driver()
-        self._apart(driver.sandbox.reload_volumes, "reloading the volume")
+        ask_modal(self._driver().sandbox.reload_volumes, "reloading the volume in the sandbox")
 
     def close(self) -> None:
         """End the driver and its sandbox, within about a second; never raises.
@@ -116,63 +123,62 @@ class ModalConnection:
         except BaseException as error:  # noqa: BLE001 - raised again by wait_checked
             self._fail(error)
             self._checked.set_exception(error)
-            return
-        self._checked.set_result(None)
+        else:
+            self._checked.set_result(None)
+            self._run()
+        finally:
+            self._finished.set()
+
+    def _run(self) -> None:
         try:
             driver = self._start()
         except BaseException as error:  # noqa: BLE001 - raised again by receive and send
             forget_found()
             self._fail(error)
-        else:
-            self._read(driver)
-        finally:
-            self._finished.set()
+            return
+        self._started.set_result(driver)
+        threading.Thread(target=self._beat, name="fleet-rlm-modal-heartbeat", daemon=True).start()
+        self._read(driver)
 
     def _start(self) -> Driver:
         self._launch.create()
         if self._closed.is_set():
             raise SandboxError("the session was closed before its sandbox was up.")
-        driver = self._launch.start()
-        self._started.set_result(driver)
-        threading.Thread(target=self._beat, name="fleet-rlm-modal-heartbeat", daemon=True).start()
-        return driver
+        return self._launch.start()
 
     def _read(self, driver: Driver) -> None:
         """Pass on what the driver writes until it ends, then say why it did."""
         try:
             with contextlib.closing(iter(driver.process.stdout)) as pieces:  # an abandoned iterator stalls the SDK
                 for piece in pieces:
-                    if not self._inbox.put(piece):
-                        return
+                    self._inbox.put(piece)
         except BaseException as error:  # noqa: BLE001 - raised again by receive
-            self._inbox.end(self._explained(error, "reading from the driver"))
+            self._inbox.end(_explained(error, "reading from the driver"))
         else:
-            self._inbox.end(None if self._closed.is_set() else self._epitaph(driver))
+            self._inbox.end(None if self._closed.is_set() else why_ended(driver, self._settings.timeout))
 
     def _beat(self) -> None:
         """Tell the driver regularly that its host is there."""
-        while not self._finished.wait(self._settings.heartbeat / _BEATS) and not self._closed.is_set():
+        while not self._finished.wait(self._settings.heartbeat / _BEATS):
             future = self._writer.submit(lambda: self._write(_HEARTBEAT))
             concurrent.futures.wait([future])
-            if future.exception() is not None:
+            if future.cancelled() or future.exception() is not None:
                 return  # the reader notices as well, and says why
 
     def _end(self) -> None:
         """Let the driver end and a volume be written, then terminate the sandbox."""
-        sandbox = self._launch.sandbox
-        if sandbox is None:
-            self._finished.wait()  # being created: ended as soon as it is there
-            sandbox = self._launch.sandbox
-        if sandbox is None:
+        if self._launch.sandbox is None:
+            self._finished.wait()  # it is being created, or never will be
+        if self._launch.sandbox is None:
             return
         if self._settings.volume_name and self._started.done() and not self._finished.is_set():
             self._hang_up(self._started.result().process)
-        with contextlib.suppress(BaseException):  # nobody is left to tell; the heartbeat's end does the rest
-            sandbox.terminate()
+        with contextlib.suppress(Exception):  # nobody is left to tell; the heartbeat's end does the rest
+            self._launch.sandbox.terminate()
 
     def _hang_up(self, process: Any) -> None:
         """End the driver's input; it then ends, and what it wrote to the volume is committed."""
-        with contextlib.suppress(BaseException):
+        with contextlib.suppress(Exception):
             process.stdin.write_eof()
             process.stdin.drain()
             self._finished.wait(_CLOSE_SECONDS)
@@ -180,38 +186,18 @@ class ModalConnection:
     # Sending
 
     def _driver(self) -> Driver:
-        """Wait for the driver; the failure of its start is what ended the inbox."""
-        while not self._started.done():
-            if self._finished.is_set() or self._closed.is_set() or not self._alive():
-                break
-            concurrent.futures.wait([self._started], timeout=0.5)
+        """Wait for the driver to be up.
+
+        Raises:
+            SandboxError: it did not come up, or the session has been closed.
+        """
         if self._closed.is_set():
             raise SandboxError("the session has ended.")
-        return self._started.result(timeout=0)
-
-    def _alive(self) -> bool:
-        return not self._started.cancelled()
-
-    def _do(self, call: Any, doing: str) -> None:
-        """Make a call on the writer's thread and wait for it."""
-        try:
-            self._writer.submit(call).result()
-        except Exception as error:
-            raise self._explained(error, doing) from error
-
-    @staticmethod
-    def _apart(call: Any, doing: str) -> None:
-        """Make a long call on a thread of its own, so that heartbeats go on."""
-        try:
-            call_apart(call).result()
-        except Exception as error:
-            if not is_known(error):
-                raise
-            raise as_sandbox_error(error, doing) from error
+        return self._started.result()
 
     def _write(self, data: bytes) -> None:
         """Write what is held back and ``data``. Only on the writer's thread."""
-        stdin = self._started.result(timeout=0).process.stdin
+        stdin = self._started.result().process.stdin
         with self._holding:
             whole = b"".join([*self._held, data])
             self._held.clear()
@@ -226,11 +212,15 @@ class ModalConnection:
         if full:
             self.send(b"")
 
-    def _send_file(self, header: dict[str, Any], path: Any) -> None:
+    def _sent_file(self, path: Any) -> str:
+        """Copy a file into the sandbox and return its path there. Heartbeats go on meanwhile."""
         remote = f"/tmp/fleet-rlm-values/{uuid.uuid4().hex}"  # noqa: S108 - in the sandbox
         files = self._driver().sandbox.filesystem
-        self._apart(lambda: files.copy_from_local(path, remote), "sending a large value")
-        self._hold(encode_frame({**header, "via": "file", "path": remote}))
+        try:
+            call_apart(lambda: files.copy_from_local(path, remote)).result()
+        except Exception as error:
+            raise self._verdict(error) from error
+        return remote
 
     def _refuse_oversize(self, content: Content) -> None:
         limit = self._settings.memory[1] << 20
@@ -243,41 +233,20 @@ class ModalConnection:
     # Explaining
 
     def _fail(self, error: BaseException) -> None:
-        failure = self._explained(error, self._launch.step)
+        failure = _explained(error, self._launch.step)
         self._started.set_exception(failure)
         self._inbox.end(failure)
 
-    def _explained(self, error: BaseException, doing: str) -> BaseException:
-        """A failure of the way there as one of ours; a bug as itself."""
-        if isinstance(error, FleetError) or not is_known(error):
-            return error
-        return as_sandbox_error(error, doing)
+    def _verdict(self, error: BaseException) -> BaseException:
+        """Return the reason why sending failed, which from now on is the session's.
 
-    def _epitaph(self, driver: Driver) -> SandboxError | None:
-        """Say why the driver ended; None if it did so as it should."""
-        code = _asked(driver.sandbox.poll)
-        if code == 124:
-            return SandboxError(
-                f"the Modal sandbox reached its time limit of {self._settings.timeout} s.",
-                remedy="Raise --timeout (seconds, at most 86400).",
-            )
-        if code == 137:
-            return SandboxError("the Modal sandbox was terminated from outside.", remedy="Run again.")
-        exited = _asked(driver.process.wait)
-        if not exited:
-            return None
-        said = _asked(driver.process.stderr.read) or b""
-        last = redacted(said.decode("utf-8", "replace").strip().rpartition("\n")[2])[:300]
-        return SandboxError(
-            f"the driver in the Modal sandbox ended with exit code {exited}{': ' + last if last else ''}.",
-            remedy="Memory may have run out: raise the sandbox's memory. An own image needs python3 3.9 or newer."
-            if exited in {126, 127, 137}
-            else "Run again.",
-        )
+        The driver's end, if it has ended, tells more than ``error``.
+        """
+        self._finished.wait(_VERDICT_SECONDS)
+        self._inbox.end(_explained(error, "sending to the driver"))
+        return self._inbox.failure or SandboxError("the driver has ended.", remedy="Run again.")
 
 
-def _asked(call: Any) -> Any:
-    """Ask Modal something that is only for an explanation: no answer in time is None."""
-    future = call_apart(call)
-    concurrent.futures.wait([future], timeout=_ASK_SECONDS)
-    return future.result() if future.done() and future.exception() is None else None
+def _explained(error: BaseException, doing: str) -> BaseException:
+    """Return a failure of the way there as one of ours, anything else (ours, or a bug) as it is."""
+    return as_sandbox_error(error, doing) if is_known(error) else error

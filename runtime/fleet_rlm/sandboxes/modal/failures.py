@@ -6,7 +6,7 @@ import os
 import re
 from typing import NamedTuple
 
-from fleet_rlm.errors import FleetError, SandboxError
+from fleet_rlm.errors import SandboxError
 
 __all__ = ["as_sandbox_error", "is_known", "redacted"]
 
@@ -101,15 +101,13 @@ def redacted(text: str) -> str:
     return text
 
 
-def as_sandbox_error(error: BaseException, doing: str) -> FleetError:
+def as_sandbox_error(error: BaseException, doing: str) -> SandboxError:
     """Say in one line what went wrong while ``doing`` something, and what to do about it.
 
     Args:
-        error: what the SDK raised; an error of our own is returned as it is.
+        error: what the SDK raised.
         doing: the step, as in "while creating the sandbox".
     """
-    if isinstance(error, FleetError):
-        return error
     reading = _reading(error) or _TROUBLE
     kind = type(error).__name__
     first = next(iter(str(error).strip().splitlines()), "")

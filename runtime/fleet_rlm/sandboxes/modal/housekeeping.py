@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from fleet_rlm.sandboxes.modal.access import load_sdk, require_credentials
-from fleet_rlm.sandboxes.modal.caller import call_apart
-from fleet_rlm.sandboxes.modal.failures import as_sandbox_error, is_known
-from fleet_rlm.sandboxes.modal.launch import TAG, find_app
+from fleet_rlm.sandboxes.modal.access import ask_modal, load_sdk
+from fleet_rlm.sandboxes.modal.launch import TAG
 from fleet_rlm.sandboxes.modal.settings import APP_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
 __all__ = ["RunningSandbox", "end_sandboxes", "list_sandboxes"]
-
-Result = TypeVar("Result")
-
 
 @dataclass(frozen=True)
 class RunningSandbox:
@@ -43,7 +38,7 @@ def list_sandboxes(app_name: str = APP_NAME) -> list[RunningSandbox]:
         ConfigurationError: credentials are missing.
         SandboxError: Modal failed.
     """
-    return _ask(lambda: [_described(sandbox) for sandbox in _running(app_name)], "listing sandboxes")
+    return ask_modal(lambda: [_described(sandbox) for sandbox in _running(app_name)], "listing sandboxes")
 
 
 def end_sandboxes(sandbox_ids: Iterable[str], app_name: str = APP_NAME) -> list[str]:
@@ -61,24 +56,18 @@ def end_sandboxes(sandbox_ids: Iterable[str], app_name: str = APP_NAME) -> list[
             sandbox.terminate()
         return [sandbox.object_id for sandbox in chosen]
 
-    return _ask(end, "ending sandboxes")
+    return ask_modal(end, "ending sandboxes")
 
 
 def _running(app_name: str) -> list[Any]:
-    return list(load_sdk().Sandbox.list(app_id=find_app(app_name).app_id, tags=TAG))
+    modal = load_sdk()
+    try:
+        app = modal.App.lookup(app_name)
+    except modal.exception.NotFoundError:
+        return []
+    return list(modal.Sandbox.list(app_id=app.app_id, tags=TAG))
 
 
 def _described(sandbox: Any) -> RunningSandbox:
     tags = sandbox.get_tags()
     return RunningSandbox(sandbox.object_id, tags.get("host", ""), tags.get("pid", ""), tags.get("run", ""))
-
-
-def _ask(call: Callable[[], Result], doing: str) -> Result:
-    load_sdk()
-    require_credentials()
-    try:
-        return call_apart(call).result()
-    except Exception as error:
-        if not is_known(error):
-            raise
-        raise as_sandbox_error(error, doing) from error

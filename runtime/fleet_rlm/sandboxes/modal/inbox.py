@@ -25,16 +25,19 @@ class Inbox:
         self._failure: BaseException | None = None
         self._changed = threading.Condition()
 
-    def put(self, data: bytes) -> bool:
-        """Add received bytes, waiting for room; False if nobody wants them any more."""
+    @property
+    def failure(self) -> BaseException | None:
+        """What ended the stream, if something did that should not have."""
+        return self._failure
+
+    def put(self, data: bytes) -> None:
+        """Add received bytes, waiting for room; after the end they are dropped."""
         with self._changed:
             self._changed.wait_for(lambda: self._ended or self._held < _MOST)
-            if self._ended:
-                return False
-            self._pieces.append(data)
-            self._held += len(data)
-            self._changed.notify_all()
-            return True
+            if not self._ended:
+                self._pieces.append(data)
+                self._held += len(data)
+                self._changed.notify_all()
 
     def end(self, failure: BaseException | None = None) -> None:
         """Nothing more will come; the first end is the one that counts."""

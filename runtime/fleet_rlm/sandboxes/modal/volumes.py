@@ -6,9 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from fleet_rlm.errors import UsageError
-from fleet_rlm.sandboxes.modal.access import load_sdk, require_credentials
-from fleet_rlm.sandboxes.modal.caller import call_apart
-from fleet_rlm.sandboxes.modal.failures import as_sandbox_error, is_known
+from fleet_rlm.sandboxes.modal.access import ask_modal
 from fleet_rlm.sandboxes.modal.launch import find_volume
 
 if TYPE_CHECKING:
@@ -37,14 +35,7 @@ def upload(volume_name: str | None, local: str | PathLike[str], remote: str) -> 
         raise UsageError(f"{source} does not exist, so it was not uploaded.")
     if ".." in target.parts or target == PurePosixPath("/"):
         raise UsageError(f"{remote!r} is no path in a volume.", remedy="Use one like corpus/log.txt.")
-    load_sdk()
-    require_credentials()
-    try:
-        call_apart(lambda: _put(volume_name, source, str(target))).result()
-    except Exception as error:
-        if not is_known(error):
-            raise
-        raise as_sandbox_error(error, f"uploading to the volume {volume_name}") from error
+    ask_modal(lambda: _put(volume_name, source, str(target)), f"uploading to the volume {volume_name}")
 
 
 def _put(volume_name: str, source: Path, target: str) -> None:
