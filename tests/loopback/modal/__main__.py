@@ -1,7 +1,7 @@
 """Run the loopback Modal plane by hand.
 
-    python -m tests.loopback.modal                        print the settings, serve until Ctrl-C
-    python -m tests.loopback.modal -- fleet-rlm run-...   run one command against it, then say what it did
+python -m tests.loopback.modal                        print the settings, serve until Ctrl-C
+python -m tests.loopback.modal -- fleet-rlm run-...   run one command against it, then say what it did
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 from .plane import Plane, PlaneError, running_plane
 
@@ -21,7 +22,9 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="python -m tests.loopback.modal", description=__doc__)
     made.add_argument("--port", type=int, default=0, help="port to listen on (default: a free one)")
     made.add_argument("--delay", type=float, default=0.0, metavar="SECONDS", help="delay every call")
-    made.add_argument("--secret", action="append", default=[], metavar="NAME:KEY=VALUE", help="a secret to know of")
+    made.add_argument(
+        "--secret", action="append", default=[], metavar="NAME:KEY=VALUE", help="a secret to know of"
+    )
     made.add_argument("--report", metavar="FILE", help="write calls by method and bytes received as JSON")
     made.add_argument("command", nargs="*", help="a command to run against the plane")
     return made
@@ -44,17 +47,20 @@ def main() -> int:
         with running_plane(options.port) as plane:
             prepare(plane, options)
             if options.command:
-                code = subprocess.run(options.command, env={**os.environ, **plane.settings}, check=False).returncode
+                code = subprocess.run(
+                    options.command, env={**os.environ, **plane.settings}, check=False
+                ).returncode
             else:
-                print("\n".join(f"export {name}={value}" for name, value in plane.settings.items()), flush=True)
+                settings = "".join(f"export {name}={value}\n" for name, value in plane.settings.items())
+                sys.stdout.write(settings)
+                sys.stdout.flush()
                 code = wait()
             report = {"calls": plane.record.counts, "bytes_up": plane.record.bytes_up}
             if options.report:
-                with open(options.report, "w", encoding="utf-8") as file:
-                    json.dump(report, file, indent=2)
+                Path(options.report).write_text(json.dumps(report, indent=2), encoding="utf-8")
             return code
     except PlaneError as error:
-        print(error, file=sys.stderr)
+        sys.stderr.write(f"{error}\n")
         return 1
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -25,13 +24,24 @@ class Container:
     """Address space in MiB; 0 is no limit. Modal kills what exceeds it, here the allocation fails."""
 
 
-def command_line(container: Container, argv: list[str], *, env: dict[str, str], workdir: str = "/root") -> list[str]:
+def command_line(
+    container: Container, argv: list[str], *, env: dict[str, str], workdir: str = "/root"
+) -> list[str]:
     """Return the host command that runs ``argv`` in ``container``."""
-    bwrap = ["bwrap", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--die-with-parent", "--hostname", "modal"]
+    bwrap = [
+        "bwrap",
+        "--unshare-pid",
+        "--unshare-ipc",
+        "--unshare-uts",
+        "--die-with-parent",
+        "--hostname",
+        "modal",
+    ]
     if not container.network:
         bwrap += ["--unshare-net"]
     for path in SYSTEM:
-        bwrap += ["--symlink", os.readlink(path), path] if os.path.islink(path) else ["--ro-bind-try", path, path]
+        link = Path(path).is_symlink()
+        bwrap += ["--symlink", str(Path(path).readlink()), path] if link else ["--ro-bind-try", path, path]
     bwrap += ["--bind", f"{container.folder}/tmp", "/tmp", "--bind", f"{container.folder}/root", "/root"]
     for prefix in dict.fromkeys((sys.base_prefix, sys.prefix)):
         if not prefix.startswith(SYSTEM):
@@ -43,7 +53,11 @@ def command_line(container: Container, argv: list[str], *, env: dict[str, str], 
     path = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
     for name, value in {"PATH": path, "HOME": "/root", "LANG": "C.UTF-8", **env}.items():
         bwrap += ["--setenv", name, value]
-    limited = ["sh", "-c", f'ulimit -v {container.memory_mib * 1024}; exec "$@"', "sh"] if container.memory_mib else []
+    limited = (
+        ["sh", "-c", f'ulimit -v {container.memory_mib * 1024}; exec "$@"', "sh"]
+        if container.memory_mib
+        else []
+    )
     return [*limited, *bwrap, "--", *argv]
 
 

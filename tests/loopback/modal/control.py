@@ -28,7 +28,9 @@ async def app_get_or_create(plane: Plane, request: Any) -> Any:
             raise GRPCError(Status.NOT_FOUND, f"no app {request.app_name}")
         plane.apps[request.app_name] = f"ap-loop{len(plane.apps):06d}"
     app_id = plane.apps[request.app_name]
-    return api_pb2.AppGetOrCreateResponse(app_id=app_id, handle_metadata=api_pb2.AppHandleMetadata(app_id=app_id))
+    return api_pb2.AppGetOrCreateResponse(
+        app_id=app_id, handle_metadata=api_pb2.AppHandleMetadata(app_id=app_id)
+    )
 
 
 async def environment_get_or_create(_plane: Plane, request: Any) -> Any:
@@ -63,7 +65,9 @@ async def secret_get_or_create(plane: Plane, request: Any) -> Any:
     name = request.deployment_name
     if name not in plane.secrets:
         raise GRPCError(Status.NOT_FOUND, f"Secret '{name}' not found in environment 'main'")
-    return api_pb2.SecretGetOrCreateResponse(secret_id=f"st-{name}", metadata=api_pb2.SecretMetadata(name=name))
+    return api_pb2.SecretGetOrCreateResponse(
+        secret_id=f"st-{name}", metadata=api_pb2.SecretMetadata(name=name)
+    )
 
 
 async def volume_get_or_create(plane: Plane, request: Any) -> Any:

@@ -18,7 +18,7 @@ def modal_plane_of_session():
 
 
 @pytest.fixture
-def modal_plane(modal_plane_of_session, home, monkeypatch):
+def modal_plane(modal_plane_of_session, monkeypatch):
     """The plane with nothing recorded and nothing going wrong; what a test leaves running is ended."""
     plane = modal_plane_of_session
     for name, value in plane.settings.items():

@@ -123,7 +123,10 @@ class Plane:
     @contextlib.asynccontextmanager
     async def serve(self, port: int = 0) -> AsyncIterator[None]:
         """Listen on loopback; ends every sandbox at the end."""
-        services = [_Routes(self, ModalClientBase, control.METHODS), _Routes(self, TaskCommandRouterBase, router.METHODS)]
+        services = [
+            _Routes(self, ModalClientBase, control.METHODS),
+            _Routes(self, TaskCommandRouterBase, router.METHODS),
+        ]
         self._loop = asyncio.get_running_loop()
         server = grpclib.server.Server(services, codec=ProtoCodec(), status_details_codec=_Details())
         await server.start("127.0.0.1", port)
@@ -158,7 +161,9 @@ class _Anything:
         return None
 
 
-def _serve(plane: Plane, name: str, declared: grpclib.const.Handler, method: Callable[..., Any]) -> Callable[..., Any]:
+def _serve(
+    plane: Plane, name: str, declared: grpclib.const.Handler, method: Callable[..., Any]
+) -> Callable[..., Any]:
     streamed_answer = inspect.isasyncgenfunction(method)
 
     async def handle(stream: grpclib.server.Stream) -> None:
@@ -262,7 +267,9 @@ def running_plane(port: int = 0) -> Iterator[Plane]:
             ready.set()
             await stop.wait()
 
-    thread = threading.Thread(target=loop.run_until_complete, args=(main(),), name="loopback-modal", daemon=True)
+    thread = threading.Thread(
+        target=loop.run_until_complete, args=(main(),), name="loopback-modal", daemon=True
+    )
     thread.start()
     try:
         if not ready.wait(10):

@@ -45,11 +45,14 @@ class Spool:
             self._ended = True
             self._changed.notify_all()
 
+    async def _reached(self, offset: int) -> None:
+        await self._changed.wait_for(lambda: self._end > offset or self._ended)
+
     async def read(self, offset: int, most: int) -> AsyncIterator[bytes]:
         """Yield what comes from ``offset`` on, in pieces of at most ``most`` bytes."""
         while True:
             async with self._changed:
-                await self._changed.wait_for(lambda: self._end > offset or self._ended)
+                await self._reached(offset)
                 piece = bytes(self._data[offset - self._start : offset - self._start + most])
                 offset += len(piece)
                 self._streamed = max(self._streamed, offset)
@@ -73,11 +76,15 @@ class Process:
         self._process: asyncio.subprocess.Process | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
-    async def start(self, container: Container, argv: list[str], *, env: dict[str, str], workdir: str) -> None:
+    async def start(
+        self, container: Container, argv: list[str], *, env: dict[str, str], workdir: str
+    ) -> None:
         """Run ``argv``."""
         pipe = asyncio.subprocess.PIPE
         line = command_line(container, argv, env=env, workdir=workdir)
-        process = await asyncio.create_subprocess_exec(*line, stdin=pipe, stdout=pipe, stderr=pipe, limit=1 << 20)
+        process = await asyncio.create_subprocess_exec(
+            *line, stdin=pipe, stdout=pipe, stderr=pipe, limit=1 << 20
+        )
         self._process = process
         self._tasks = [
             asyncio.create_task(self.stdout.fill(process.stdout)),
@@ -96,7 +103,9 @@ class Process:
             if self.code.done() or self._process is None:
                 raise GRPCError(Status.FAILED_PRECONDITION, "the process has ended")
             if offset > self.received:
-                raise GRPCError(Status.FAILED_PRECONDITION, f"bytes missing: have {self.received}, got {offset}")
+                raise GRPCError(
+                    Status.FAILED_PRECONDITION, f"bytes missing: have {self.received}, got {offset}"
+                )
             stdin = self._process.stdin
             try:
                 stdin.write(data[self.received - offset :])

@@ -56,7 +56,11 @@ async def stdio_read(plane: Plane, request: Any) -> AsyncIterator[Any]:
 
 async def exec_poll(plane: Plane, request: Any) -> Any:
     process = plane.task(request.task_id).process(request.exec_id)
-    return _exit(pb2.TaskExecPollResponse(), process.code.result()) if process.code.done() else pb2.TaskExecPollResponse()
+    return (
+        _exit(pb2.TaskExecPollResponse(), process.code.result())
+        if process.code.done()
+        else pb2.TaskExecPollResponse()
+    )
 
 
 async def exec_wait(plane: Plane, request: Any) -> Any:

@@ -28,7 +28,9 @@ FINISHED = {
 def token(lifetime: float) -> str:
     """Return an unsigned JWT, which is all the SDK looks at."""
     parts = ({"alg": "none"}, {"exp": time.time() + lifetime}, {})
-    return ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts)
+    return ".".join(
+        base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts
+    )
 
 
 class Sandbox:

@@ -66,7 +66,9 @@ class Volumes:
             for file in request.files:
                 target = self.path(request.volume_id) / file.path.lstrip("/")
                 target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(b"".join(self._blocks[block.contents_sha256.hex()] for block in file.blocks))
+                target.write_bytes(
+                    b"".join(self._blocks[block.contents_sha256.hex()] for block in file.blocks)
+                )
         return api_pb2.VolumePutFiles2Response(missing_blocks=missing)
 
     def urls(self, volume_id: str, path: str) -> tuple[int, list[str]]:

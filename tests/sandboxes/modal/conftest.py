@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from loopback.modal.fixture import modal_plane, modal_plane_of_session
 
 from fleet_rlm.host.client import DriverClient, Limits
 from fleet_rlm.sandboxes.modal import ModalSandbox, ModalSettings
+from loopback.modal.fixture import modal_plane, modal_plane_of_session
 
 __all__ = ["modal_plane", "modal_plane_of_session"]
 
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
-def session(modal_plane):
+def session(modal_plane):  # noqa: ARG001 - it has to be there
     """Start a driver on Modal with the given settings; all are closed at the end."""
     opened = []
 

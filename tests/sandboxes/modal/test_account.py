@@ -6,6 +6,7 @@ import hashlib
 import random
 
 import pytest
+from grpclib import Status
 
 from fleet_rlm.errors import SandboxError, UsageError
 from fleet_rlm.sandboxes.modal import (
@@ -53,31 +54,31 @@ def test_new_volume_is_of_version_two_and_an_old_one_is_taken_as_it_is(session, 
     modal_plane.volumes.add("ancient", 1)
     session(volume_name="ancient")
     session(volume_name="modern")
-    versions = {name: modal_plane.volumes.versions[modal_plane.volumes.names[name]] for name in ("ancient", "modern")}
+    versions = {
+        name: modal_plane.volumes.versions[modal_plane.volumes.names[name]] for name in ("ancient", "modern")
+    }
     assert versions == {"ancient": 1, "modern": 2}
 
 
 @pytest.mark.parametrize(
-    ("volume", "local", "remote", "sentence"),
+    ("volume", "paths", "sentence"),
     [
-        (None, "here.txt", "a.txt", "this sandbox has no volume"),
-        ("notes", "nowhere.txt", "a.txt", "does not exist, so it was not uploaded"),
-        ("notes", "here.txt", "../a.txt", "is no path in a volume"),
-        ("notes", "here.txt", "", "is no path in a volume"),
+        (None, ("here.txt", "a.txt"), "this sandbox has no volume"),
+        ("notes", ("nowhere.txt", "a.txt"), "does not exist, so it was not uploaded"),
+        ("notes", ("here.txt", "../a.txt"), "is no path in a volume"),
+        ("notes", ("here.txt", ""), "is no path in a volume"),
     ],
 )
-def test_upload_that_cannot_be_is_refused(modal_plane, tmp_path, volume, local, remote, sentence):
+def test_upload_that_cannot_be_is_refused(modal_plane, tmp_path, volume, paths, sentence):
     """Uploads without a volume, without a file or out of the volume are usage errors, and nothing is sent."""
     (tmp_path / "here.txt").write_text("here")
     with pytest.raises(UsageError, match=sentence):
-        ModalSandbox(ModalSettings(volume_name=volume)).upload_to_volume(tmp_path / local, remote)
+        ModalSandbox(ModalSettings(volume_name=volume)).upload_to_volume(tmp_path / paths[0], paths[1])
     assert modal_plane.record.counts == {}
 
 
 def test_failed_upload_is_explained(modal_plane, tmp_path):
     """A failure on the way is one sentence with the volume's name."""
-    from grpclib import Status
-
     (tmp_path / "here.txt").write_text("here")
     modal_plane.inject("VolumePutFiles2", status=Status.PERMISSION_DENIED)
     with pytest.raises(SandboxError, match="while uploading to the volume notes"):
@@ -86,7 +87,11 @@ def test_failed_upload_is_explained(modal_plane, tmp_path):
 
 def test_secret_is_checked_without_its_values(modal_plane):
     """For each of the four variables a boolean; an empty one counts as missing; the sandbox is ended."""
-    modal_plane.secrets["LITELLM"] = {"DSPY_LM_MODEL": "openai/gpt", "DSPY_LLM_API_KEY": "sk-hush", "DSPY_LM_API_BASE": ""}
+    modal_plane.secrets["LITELLM"] = {
+        "DSPY_LM_MODEL": "openai/gpt",
+        "DSPY_LLM_API_KEY": "sk-hush",
+        "DSPY_LM_API_BASE": "",
+    }
     assert check_secret("LITELLM") == {
         "DSPY_LM_MODEL": True,
         "DSPY_LM_API_BASE": False,
@@ -114,7 +119,7 @@ def test_missing_secret_is_an_error(modal_plane):
     assert modal_plane.running == []
 
 
-def test_left_sandboxes_are_listed_and_ended(session, modal_plane):
+def test_left_sandboxes_are_listed_and_ended(session):
     """Sandboxes of ours are found by their tag, with who made them, and only those that are named are ended."""
     session(run="first")
     session(run="second")

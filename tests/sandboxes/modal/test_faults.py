@@ -23,7 +23,9 @@ COUNT = "count = globals().get('count', 0) + 1\nprint(count)"
         pytest.param(WRITE, {"drop": True, "times": 3}, id="connection cut three times"),
         pytest.param(WRITE, {"status": Status.UNAVAILABLE, "times": 3}, id="router unavailable three times"),
         pytest.param(WRITE, {"status": Status.UNAUTHENTICATED}, id="router token refused once"),
-        pytest.param(WRITE, {"status": Status.RESOURCE_EXHAUSTED, "retry_after": 0.1, "times": 2}, id="throttled"),
+        pytest.param(
+            WRITE, {"status": Status.RESOURCE_EXHAUSTED, "retry_after": 0.1, "times": 2}, id="throttled"
+        ),
         pytest.param(WRITE, {"delay": 0.1, "times": None}, id="slow writes"),
         pytest.param("*", {"delay": 0.02, "times": None}, id="slow everything"),
     ],
@@ -42,19 +44,30 @@ def test_output_stream_cut_again_and_again(session, modal_plane):
     modal_plane.inject(READ, drop_after=3, times=8)
     printed = "".join(f"line {number}\n" for number in range(300))
     client = session()
-    assert client.execute("for number in range(300): print('line', number)", {}).output.strip() == printed.strip()
+    assert (
+        client.execute("for number in range(300): print('line', number)", {}).output.strip()
+        == printed.strip()
+    )
     assert client.execute("print(1)", {}).output.strip() == "1"
 
 
 @pytest.mark.parametrize(
     ("fault", "sentence", "remedy"),
     [
-        pytest.param({"kill_exec": True}, "ended with exit code 137", "Memory may have run out", id="driver killed"),
-        pytest.param({"end_sandbox": "timeout"}, "reached its time limit of 600 s", "Raise --timeout", id="out of time"),
+        pytest.param(
+            {"kill_exec": True}, "ended with exit code 137", "Memory may have run out", id="driver killed"
+        ),
+        pytest.param(
+            {"end_sandbox": "timeout"}, "reached its time limit of 600 s", "Raise --timeout", id="out of time"
+        ),
         pytest.param({"end_sandbox": "terminated"}, "terminated from outside", "Run again", id="terminated"),
         pytest.param({"end_sandbox": "gone"}, "is gone", "Run again", id="gone"),
-        pytest.param({"status": Status.PERMISSION_DENIED}, "does not allow this account", "Ask", id="forbidden"),
-        pytest.param({"status": Status.RESOURCE_EXHAUSTED}, "limits for this account are used up", "Wait", id="quota"),
+        pytest.param(
+            {"status": Status.PERMISSION_DENIED}, "does not allow this account", "Ask", id="forbidden"
+        ),
+        pytest.param(
+            {"status": Status.RESOURCE_EXHAUSTED}, "limits for this account are used up", "Wait", id="quota"
+        ),
     ],
 )
 def test_session_ends_with_a_reason(session, modal_plane, fault, sentence, remedy):
@@ -74,7 +87,7 @@ def test_session_ends_with_a_reason(session, modal_plane, fault, sentence, remed
     assert session().execute("print('again')", {}).output.strip() == "again"
 
 
-def test_sandbox_that_ends_while_a_cell_runs(session, modal_plane):
+def test_sandbox_that_ends_while_a_cell_runs(session):
     """A host that waits for a long cell is told of the sandbox's end at once, not at the cell's timeout."""
     client = session(Limits(timeout=60.0), timeout=2)
     started = time.monotonic()
@@ -86,11 +99,21 @@ def test_sandbox_that_ends_while_a_cell_runs(session, modal_plane):
 @pytest.mark.parametrize(
     ("method", "fault", "sentence"),
     [
-        pytest.param("AppGetOrCreate", {"status": Status.UNAUTHENTICATED}, "refused the credentials", id="auth"),
-        pytest.param("SandboxCreateV2", {"status": Status.RESOURCE_EXHAUSTED}, "used up, while creating", id="quota"),
-        pytest.param("SandboxCreateV2", {"status": Status.INVALID_ARGUMENT}, "Modal refused the request", id="invalid"),
-        pytest.param("VolumeGetOrCreate", {"status": Status.PERMISSION_DENIED}, "does not allow", id="volume"),
-        pytest.param("TaskExecStart", {"end_sandbox": "terminated"}, "while starting the driver", id="no exec"),
+        pytest.param(
+            "AppGetOrCreate", {"status": Status.UNAUTHENTICATED}, "refused the credentials", id="auth"
+        ),
+        pytest.param(
+            "SandboxCreateV2", {"status": Status.RESOURCE_EXHAUSTED}, "used up, while creating", id="quota"
+        ),
+        pytest.param(
+            "SandboxCreateV2", {"status": Status.INVALID_ARGUMENT}, "Modal refused the request", id="invalid"
+        ),
+        pytest.param(
+            "VolumeGetOrCreate", {"status": Status.PERMISSION_DENIED}, "does not allow", id="volume"
+        ),
+        pytest.param(
+            "TaskExecStart", {"end_sandbox": "terminated"}, "while starting the driver", id="no exec"
+        ),
     ],
 )
 def test_start_fails_with_a_reason(modal_plane, method, fault, sentence):
@@ -106,7 +129,8 @@ def test_start_fails_with_a_reason(modal_plane, method, fault, sentence):
     assert modal_plane.running == []
 
 
-def test_missing_secret_is_named(modal_plane):
+@pytest.mark.usefixtures("modal_plane")
+def test_missing_secret_is_named():
     """A secret that does not exist is named, with what to look at."""
     client = DriverClient(ModalSandbox(ModalSettings(secret_name="nowhere")), Limits())
     with pytest.raises(SandboxError, match="Secret 'nowhere' not found") as caught:

@@ -13,6 +13,7 @@ import pytest
 from fleet_rlm.errors import SandboxError
 from fleet_rlm.host.client import DriverClient, Limits
 from fleet_rlm.sandboxes.modal import ModalSandbox, ModalSettings
+from fleet_rlm.sandboxes.modal.launch import Launch
 
 START = """
 import sys, time
@@ -77,8 +78,6 @@ def test_heartbeat_keeps_an_idle_session(session):
 
 def test_sandbox_ends_when_no_driver_comes(modal_plane):
     """A sandbox whose driver never starts (its host died in between) ends after its idle time."""
-    from fleet_rlm.sandboxes.modal.launch import Launch
-
     launch = Launch(ModalSettings(idle_timeout=1))
     launch.check()
     launch.create()
@@ -107,8 +106,10 @@ def test_close_does_not_wait_for_a_server_that_is_silent(session, modal_plane):
     assert time.monotonic() - started < 2.0
 
 
-@pytest.mark.parametrize("ending", ["", "client.close()", "sys.exit(3)", "raise ValueError", "client.interrupt()"])
-def test_host_process_ends_promptly(modal_plane, python, ending):
+@pytest.mark.parametrize(
+    "ending", ["", "client.close()", "sys.exit(3)", "raise ValueError", "client.interrupt()"]
+)
+def test_host_process_ends_promptly(python, ending):
     """However a host ends, its process does not hang on threads that still talk to Modal."""
     started = time.monotonic()
     done = python(START + ending)
@@ -127,7 +128,8 @@ def test_starts_may_overlap(modal_plane):
     assert modal_plane.running == []
 
 
-def test_prepared_sandbox_reports_its_failure_when_it_is_opened(modal_plane):
+@pytest.mark.usefixtures("modal_plane")
+def test_prepared_sandbox_reports_its_failure_when_it_is_opened():
     """What fails in the background is not lost: the connection says it."""
     sandbox = ModalSandbox(ModalSettings(secret_name="nowhere"))
     sandbox.prepare()

@@ -19,7 +19,7 @@ from fleet_rlm.host.client import DriverClient, Limits
 from fleet_rlm.protocol import encode_frame
 from fleet_rlm.sandboxes.modal import ModalSandbox, ModalSettings
 
-WORDS = "the quick brown fox jumps over a lazy dog while seven wizards judge my vow of silence".split()
+WORDS = ("the", "quick", "brown", "fox", "jumps", "over", "seven", "wizards", "who", "judge", "my", "vow")
 
 
 def prose(size: int) -> str:
@@ -37,9 +37,11 @@ def test_code_runs_in_the_sandbox_and_state_stays(session):
     assert (outcome.kind, outcome.output.strip()) == ("ok", "42 True")
 
 
-def test_default_image_has_numpy_and_pandas(session, modal_plane):
+def test_default_image_has_numpy_and_pandas(session):
     """The image is Debian slim with Python 3.12, numpy and pandas, and code finds them."""
-    outcome = session().execute("import numpy, pandas\nprint(numpy.arange(4).sum(), len(pandas.DataFrame({'a': [1]})))", {})
+    outcome = session().execute(
+        "import numpy, pandas\nprint(numpy.arange(4).sum(), len(pandas.DataFrame({'a': [1]})))", {}
+    )
     assert outcome.output.strip() == "6 1"
 
 
@@ -47,11 +49,19 @@ def test_sandbox_is_asked_for_as_configured(session, modal_plane, snapshot):
     """By default: no network, no secret, no volume, limits on everything; what is said otherwise is passed on."""
     session()
     session(
-        block_network=False, cpu=(1.0, 2.0), memory=(256, 8192), timeout=900, idle_timeout=300, region="eu", volume_name="corpora"
+        block_network=False,
+        cpu=(1.0, 2.0),
+        memory=(256, 8192),
+        timeout=900,
+        idle_timeout=300,
+        region="eu",
+        volume_name="corpora",
     )
     asked = [MessageToDict(request.definition) for request in modal_plane.record.requests("SandboxCreateV2")]
     for definition in asked:
-        definition["entrypointArgs"] = [arg if len(arg) < 100 else "..." for arg in definition["entrypointArgs"]]
+        definition["entrypointArgs"] = [
+            arg if len(arg) < 100 else "..." for arg in definition["entrypointArgs"]
+        ]
         definition["imageId"] = "..."
         for mount in definition.get("volumeMounts", ()):
             mount["volumeId"] = "..."
@@ -61,7 +71,9 @@ def test_sandbox_is_asked_for_as_configured(session, modal_plane, snapshot):
 def test_image_is_built_as_configured(session, modal_plane):
     """Python version and packages of the image are the configured ones."""
     session(python_version="3.11", pip_packages=("polars",))
-    base, ours = (request.image.dockerfile_commands for request in modal_plane.record.requests("ImageGetOrCreate"))
+    base, ours = (
+        request.image.dockerfile_commands for request in modal_plane.record.requests("ImageGetOrCreate")
+    )
     assert base[0].startswith("FROM python:3.11.")
     assert list(ours) == ["FROM base", "RUN python -m pip install polars"]
 
@@ -110,7 +122,9 @@ def test_value_too_large_for_a_message_goes_by_file(session, modal_plane):
     """What compresses to more than 16 MiB is written with the filesystem API, and arrives whole."""
     data = random.Random(1).randbytes(18 << 20)
     text = data.hex()
-    outcome = session().execute("import hashlib\nprint(hashlib.sha256(bytes.fromhex(text)).hexdigest())", {"text": text})
+    outcome = session().execute(
+        "import hashlib\nprint(hashlib.sha256(bytes.fromhex(text)).hexdigest())", {"text": text}
+    )
     assert outcome.output.strip() == hashlib.sha256(data).hexdigest()
     assert modal_plane.record.counts["TaskExecStdinWriteStream"] > 1
 
@@ -164,7 +178,9 @@ def test_discarded_sandbox_ends(modal_plane):
     sandbox.discard()
     sandbox.discard()
     assert modal_plane.running == []
-    assert modal_plane.record.counts.get("SandboxTerminateV2", 0) == modal_plane.record.counts.get("SandboxCreateV2", 0)
+    assert modal_plane.record.counts.get("SandboxTerminateV2", 0) == modal_plane.record.counts.get(
+        "SandboxCreateV2", 0
+    )
 
 
 def test_progress_names_each_step(session):
@@ -179,7 +195,7 @@ def test_progress_names_each_step(session):
     ]
 
 
-def test_sessions_are_independent(session, modal_plane):
+def test_sessions_are_independent(session):
     """Two sessions at once are two sandboxes; one's end is not the other's."""
     first, second = session(), session()
     first.execute("x = 1", {})
@@ -204,7 +220,9 @@ def test_frames_of_several_threads_stay_whole(session):
     """Tools answer from several threads while a cell runs; no frame is torn, so the session goes on."""
     client = session()
     frame = encode_frame({"type": "heartbeat"}, b"x" * 10_000)
-    senders = [threading.Thread(target=lambda: [client._connection.send(frame) for _ in range(20)]) for _ in range(4)]
+    senders = [
+        threading.Thread(target=lambda: [client._connection.send(frame) for _ in range(20)]) for _ in range(4)
+    ]
     for sender in senders:
         sender.start()
     outputs = [client.execute(f"print({number})", {}).output.strip() for number in range(20)]

@@ -11,7 +11,6 @@ import sys
 import urllib.parse
 import urllib.request
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fleet_rlm.errors import ConfigurationError, SandboxError
@@ -20,6 +19,7 @@ from fleet_rlm.sandboxes.modal.failures import as_sandbox_error, is_known, redac
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import ModuleType
 
 __all__ = ["ask_modal", "load_sdk", "require_credentials", "require_server"]
 
@@ -55,9 +55,13 @@ def _refuse_unreadable_settings() -> None:
         sections = toml.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, IndexError) as error:
         reason = redacted(str(error)).partition("\n")[0]
-        raise ConfigurationError(f"Modal's settings in {path} cannot be read: {reason}", remedy=_TOKEN_REMEDY) from error
+        raise ConfigurationError(
+            f"Modal's settings in {path} cannot be read: {reason}", remedy=_TOKEN_REMEDY
+        ) from error
     if not all(isinstance(section, dict) for section in sections.values()):
-        raise ConfigurationError(f"Modal's settings in {path} have values outside a section.", remedy=_TOKEN_REMEDY)
+        raise ConfigurationError(
+            f"Modal's settings in {path} have values outside a section.", remedy=_TOKEN_REMEDY
+        )
 
 
 def _refuse_shadow() -> None:
@@ -90,7 +94,9 @@ def require_credentials() -> None:
     profile = os.environ.get("MODAL_PROFILE")
     if profile and profile not in settings.config_profiles():
         raise ConfigurationError(f"Modal has no profile {profile!r}.", remedy="Run `modal profile list`.")
-    held = {name: bool(settings.config.get(name)) for name in ("token_id", "token_secret", "oauth_refresh_token")}
+    held = {
+        name: bool(settings.config.get(name)) for name in ("token_id", "token_secret", "oauth_refresh_token")
+    }
     if held["oauth_refresh_token"] or (held["token_id"] and held["token_secret"]):
         return
     missing = [name for name in ("token_id", "token_secret") if not held[name]]

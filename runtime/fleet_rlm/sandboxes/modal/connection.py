@@ -21,7 +21,6 @@ from fleet_rlm.sandboxes.modal.upload import packed
 from fleet_rlm.sandboxes.modal.volumes import upload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from os import PathLike
 
     from fleet_rlm.sandboxes.base import Content
@@ -67,7 +66,7 @@ class ModalConnection:
         self._checked.result()
 
     def send(self, data: bytes) -> None:
-        """Send whole frames in one round trip (one for each 8 MiB), waiting for a driver that is not up yet."""
+        """Send whole frames in one round trip (one for each 8 MiB), once the driver is up."""
         self._driver()
         try:
             self._writer.submit(lambda: self._write(data)).result()
@@ -149,7 +148,9 @@ class ModalConnection:
     def _read(self, driver: Driver) -> None:
         """Pass on what the driver writes until it ends, then say why it did."""
         try:
-            with contextlib.closing(iter(driver.process.stdout)) as pieces:  # an abandoned iterator stalls the SDK
+            with contextlib.closing(
+                iter(driver.process.stdout)
+            ) as pieces:  # an abandoned iterator stalls the SDK
                 for piece in pieces:
                     self._inbox.put(piece)
         except BaseException as error:  # noqa: BLE001 - raised again by receive

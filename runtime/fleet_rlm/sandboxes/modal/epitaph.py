@@ -52,7 +52,8 @@ def _exited(driver: Driver, code: int) -> SandboxError:
     else:
         remedy = "Run again."
     return SandboxError(
-        f"the driver in the Modal sandbox ended with exit code {code}{f': {last}' if last else ''}.", remedy=remedy
+        f"the driver in the Modal sandbox ended with exit code {code}{f': {last}' if last else ''}.",
+        remedy=remedy,
     )
 
 

@@ -19,15 +19,21 @@ class _Reading(NamedTuple):
 _AGAIN = "Try again; --sandbox local needs no network."
 _UNREACHABLE = _Reading("Modal cannot be reached", f"Check the network and MODAL_SERVER_URL. {_AGAIN}")
 _TROUBLE = _Reading("Modal's servers failed", f"See https://status.modal.com. {_AGAIN}")
-_REFUSED = _Reading("Modal refused the request", "Check the app, image, volume and limits that were asked for.")
-_ENDED = _Reading("the Modal sandbox has ended", "Run again; raise --timeout if it lived as long as it was given.")
+_REFUSED = _Reading(
+    "Modal refused the request", "Check the app, image, volume and limits that were asked for."
+)
+_ENDED = _Reading(
+    "the Modal sandbox has ended", "Run again; raise --timeout if it lived as long as it was given."
+)
 
 _READINGS = {
     "modal.exception.AuthError": _Reading(
-        "Modal refused the credentials", "Run `modal token new`, or set MODAL_TOKEN_ID and MODAL_TOKEN_SECRET."
+        "Modal refused the credentials",
+        "Run `modal token new`, or set MODAL_TOKEN_ID and MODAL_TOKEN_SECRET.",
     ),
     "modal.exception.PermissionDeniedError": _Reading(
-        "Modal does not allow this account to do that", "Ask the workspace's owner, or use another environment."
+        "Modal does not allow this account to do that",
+        "Ask the workspace's owner, or use another environment.",
     ),
     "modal.exception.NotFoundError": _Reading(
         "Modal does not know what was asked for, or it has ended",
@@ -47,9 +53,12 @@ _READINGS = {
     ),
     "modal.exception.SandboxTerminatedError": _Reading("the Modal sandbox was terminated", "Run again."),
     "modal.exception.SandboxFilesystemError": _Reading(
-        "a file could not be written in the Modal sandbox", "Check free memory and disk of the sandbox; run again."
+        "a file could not be written in the Modal sandbox",
+        "Check free memory and disk of the sandbox; run again.",
     ),
-    "modal.exception.VolumeUploadTimeoutError": _Reading("the upload to the Modal volume was too slow", _AGAIN),
+    "modal.exception.VolumeUploadTimeoutError": _Reading(
+        "the upload to the Modal volume was too slow", _AGAIN
+    ),
     "modal.exception.VersionError": _Reading(
         "Modal no longer takes this version of its SDK", "Upgrade it: pip install --upgrade 'modal<2'."
     ),

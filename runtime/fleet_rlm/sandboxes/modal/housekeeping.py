@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RunningSandbox", "end_sandboxes", "list_sandboxes"]
 
+
 @dataclass(frozen=True)
 class RunningSandbox:
     """A sandbox of ours that Modal says is running.

@@ -127,7 +127,7 @@ def forget_found() -> None:
 
 
 def find_volume(name: str) -> Any:
-    """Return a volume that is there, or a new one of version 2; an old one of version 1 is as good to mount."""
+    """Return a volume that is there, whatever its version, or a new one of version 2."""
     modal = load_sdk()
     volume = modal.Volume.from_name(name)
     try:

@@ -40,12 +40,16 @@ def secret_key_length(secret_name: str, key: str, *, app_name: str = APP_NAME) -
         SandboxError: there is no such secret, or Modal failed.
     """
     if not _KEY.fullmatch(key):
-        raise UsageError(f"{key!r} cannot be the name of a variable.", remedy="Use one like DSPY_LLM_API_KEY.")
+        raise UsageError(
+            f"{key!r} cannot be the name of a variable.", remedy="Use one like DSPY_LLM_API_KEY."
+        )
     return _lengths(secret_name, (key,), app_name)[key]
 
 
 def _lengths(secret_name: str, keys: tuple[str, ...], app_name: str) -> dict[str, int | None]:
-    settings = ModalSettings(app_name=app_name, secret_name=secret_name, timeout=_SECONDS, idle_timeout=_SECONDS)
+    settings = ModalSettings(
+        app_name=app_name, secret_name=secret_name, timeout=_SECONDS, idle_timeout=_SECONDS
+    )
     return ask_modal(lambda: _measure(Launch(settings), keys), f"checking the secret {secret_name}")
 
 
@@ -58,6 +62,8 @@ def _measure(launch: Launch, keys: tuple[str, ...]) -> dict[str, int | None]:
     finally:
         sandbox.terminate()
     if code != 0:
-        raise SandboxError(f"the secret could not be looked at: exit code {code} in the sandbox.", remedy="Run again.")
+        raise SandboxError(
+            f"the secret could not be looked at: exit code {code} in the sandbox.", remedy="Run again."
+        )
     lengths: dict[str, Any] = json.loads(printed)
     return {key: lengths.get(key) for key in keys}

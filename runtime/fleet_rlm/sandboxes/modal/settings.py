@@ -83,11 +83,19 @@ class ModalSettings:
             if not 0 < requested <= limit:
                 raise UsageError(f"{name} must be (requested, limit) with 0 < requested <= limit.")
         if not _PYTHON.fullmatch(self.python_version):
-            raise UsageError(f"Python {self.python_version!r} cannot run the driver.", remedy="Use 3.9 or newer.")
+            raise UsageError(
+                f"Python {self.python_version!r} cannot run the driver.", remedy="Use 3.9 or newer."
+            )
         path = PurePosixPath(self.volume_path)
         if not path.is_absolute() or path == PurePosixPath("/") or ".." in path.parts:
-            raise UsageError(f"a volume cannot be mounted at {self.volume_path!r}.", remedy="Use a path like /data.")
-        for what, text in (("app", self.app_name), ("volume", self.volume_name), ("secret", self.secret_name)):
+            raise UsageError(
+                f"a volume cannot be mounted at {self.volume_path!r}.", remedy="Use a path like /data."
+            )
+        for what, text in (
+            ("app", self.app_name),
+            ("volume", self.volume_name),
+            ("secret", self.secret_name),
+        ):
             if text is not None and not _NAME.fullmatch(text):
                 raise UsageError(
                     f"{text!r} is no name for a Modal {what}.",

@@ -1,3 +1,4 @@
+# ruff: noqa: PTH110, PTH123 - pathlib costs 8 ms
 """The sandbox's main process: ends, and the sandbox with it, once the driver has. Arguments: lock, seconds.
 
 Modal's ``idle_timeout`` alone would not do: it counts from when nothing runs, and a driver that has lost
