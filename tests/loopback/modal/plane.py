@@ -9,20 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import inspect
 import shutil
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import grpclib.const
 import grpclib.server
 from grpclib import GRPCError, Status
-from grpclib.encoding.base import StatusDetailsCodecBase
 from grpclib.encoding.proto import ProtoCodec
-from modal_proto import api_pb2
 from modal_proto.api_grpc import ModalClientBase
 from modal_proto.task_command_router_grpc import TaskCommandRouterBase
 
@@ -30,9 +27,8 @@ from . import control, router
 from .container import refusal
 from .faults import Fault, Record
 from .sandboxes import Sandbox
+from .service import TOKEN_ID, TOKEN_SECRET, Details, Service
 from .volumes import Volumes
-
-TOKEN_ID, TOKEN_SECRET = "ak-loopback", "as-loopback"
 
 
 class PlaneError(Exception):
@@ -124,11 +120,11 @@ class Plane:
     async def serve(self, port: int = 0) -> AsyncIterator[None]:
         """Listen on loopback; ends every sandbox at the end."""
         services = [
-            _Routes(self, ModalClientBase, control.METHODS),
-            _Routes(self, TaskCommandRouterBase, router.METHODS),
+            Service(self, ModalClientBase, control.METHODS),
+            Service(self, TaskCommandRouterBase, router.METHODS),
         ]
         self._loop = asyncio.get_running_loop()
-        server = grpclib.server.Server(services, codec=ProtoCodec(), status_details_codec=_Details())
+        server = grpclib.server.Server(services, codec=ProtoCodec(), status_details_codec=Details())
         await server.start("127.0.0.1", port)
         self.url = f"http://127.0.0.1:{server._server.sockets[0].getsockname()[1]}"
         await self.volumes.serve()
@@ -139,113 +135,6 @@ class Plane:
             await self.volumes.close()
             server.close()
             await server.wait_closed()
-
-
-class _Routes:
-    """One gRPC service: the methods we have, each wrapped so that it is recorded and can go wrong."""
-
-    def __init__(self, plane: Plane, declared: Any, methods: dict[str, Callable[..., Any]]) -> None:
-        table = declared.__mapping__(_Anything())
-        self._mapping = {
-            path: handler._replace(func=_serve(plane, path.rpartition("/")[2], handler, method))
-            for path, handler in table.items()
-            if (method := methods.get(path.rpartition("/")[2]))
-        }
-
-    def __mapping__(self) -> dict[str, grpclib.const.Handler]:
-        return self._mapping
-
-
-class _Anything:
-    def __getattr__(self, name: str) -> None:
-        return None
-
-
-def _serve(
-    plane: Plane, name: str, declared: grpclib.const.Handler, method: Callable[..., Any]
-) -> Callable[..., Any]:
-    streamed_answer = inspect.isasyncgenfunction(method)
-
-    async def handle(stream: grpclib.server.Stream) -> None:
-        _check_access(stream.metadata)
-        if declared.cardinality.client_streaming:
-            first = await stream.recv_message()
-            argument = _rest(plane, name, first, stream)
-        else:
-            argument = first = await stream.recv_message()
-        plane.record.note(name, first)
-        faults = [fault for fault in plane.faults if fault.hits(name)]
-        for fault in faults:
-            await _before(plane, fault, first, stream)
-        cut = next((fault.drop_after for fault in faults if fault.drop_after is not None), None)
-        if streamed_answer:
-            await _stream(method(plane, argument), stream, cut)
-            return
-        answer = await method(plane, argument)
-        if any(fault.lose for fault in faults):
-            _cut(stream)
-        else:
-            await stream.send_message(answer)
-
-    return handle
-
-
-async def _stream(answers: AsyncIterator[Any], stream: grpclib.server.Stream, cut: int | None) -> None:
-    sent = 0
-    async for answer in answers:
-        if sent == cut:
-            _cut(stream)
-            return
-        await stream.send_message(answer)
-        sent += 1
-
-
-async def _rest(plane: Plane, name: str, first: Any, stream: grpclib.server.Stream) -> AsyncIterator[Any]:
-    yield first
-    async for message in stream:
-        plane.record.note(name, message)
-        yield message
-
-
-async def _before(plane: Plane, fault: Fault, request: Any, stream: grpclib.server.Stream) -> None:
-    await asyncio.sleep(fault.delay)
-    if fault.end_sandbox:
-        await plane.task(request.task_id).end(fault.end_sandbox)
-    if fault.kill_exec:
-        process = plane.task(request.task_id).process(request.exec_id)
-        process.kill()
-        await asyncio.shield(process.code)
-    if fault.status is not None:
-        details = [api_pb2.RPCRetryPolicy(retry_after_secs=fault.retry_after)] if fault.retry_after else None
-        raise GRPCError(fault.status, fault.message, details)
-    if fault.drop:
-        _cut(stream)
-        raise GRPCError(Status.UNAVAILABLE, "cut")
-
-
-def _cut(stream: grpclib.server.Stream) -> None:
-    stream._stream._transport.abort()
-
-
-def _check_access(metadata: Any) -> None:
-    """Refuse calls without our token, or without the sandbox's own for the router."""
-    if metadata.get("authorization", "").startswith("Bearer "):
-        return
-    if metadata.get("x-modal-token-id") != TOKEN_ID or metadata.get("x-modal-token-secret") != TOKEN_SECRET:
-        raise GRPCError(Status.UNAUTHENTICATED, "Token validation failed")
-
-
-class _Details(StatusDetailsCodecBase):
-    """Packs messages that go with an error (a retry policy) the way the SDK unpacks them."""
-
-    def encode(self, status: Status, message: str | None, details: Any) -> bytes:
-        packed = api_pb2.RPCStatus(code=status.value, message=message or "")
-        for detail in details or ():
-            packed.details.add().Pack(detail, type_url_prefix="type.modal.com/")
-        return packed.SerializeToString()
-
-    def decode(self, status: Status, message: str | None, data: bytes) -> Any:
-        raise NotImplementedError
 
 
 @contextlib.contextmanager

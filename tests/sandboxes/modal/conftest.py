@@ -17,20 +17,50 @@ __all__ = ["modal_plane", "modal_plane_of_session"]
 ROOT = Path(__file__).parents[3]
 
 
+class Session:
+    """One driver on Modal, as the interpreter uses it."""
+
+    def __init__(self, sandbox: ModalSandbox, limits: Limits) -> None:
+        self._client = DriverClient(sandbox, limits)
+        self.close = self._client.close
+        self.start = self._client.start
+
+    def execute(self, code: str, variables=None):
+        """Run one cell and return how it ended."""
+        return self._client.execute(code, variables or {}, step=0)
+
+    @property
+    def connection(self):
+        """The connection under test."""
+        return self._client._connection
+
+
 @pytest.fixture
-def session(modal_plane):  # noqa: ARG001 - it has to be there
-    """Start a driver on Modal with the given settings; all are closed at the end."""
-    opened = []
+def unstarted(modal_plane):  # noqa: ARG001 - it has to be there
+    """Make a session that is not started, of a sandbox or of settings; closed at the end."""
+    made = []
 
-    def start(limits: Limits | None = None, **settings) -> DriverClient:
-        client = DriverClient(ModalSandbox(ModalSettings(**settings)), limits or Limits(timeout=20.0))
-        opened.append(client)
-        client.start()
-        return client
+    def make(sandbox: ModalSandbox | None = None, limits: Limits | None = None, **settings) -> Session:
+        made.append(
+            Session(sandbox or ModalSandbox(ModalSettings(**settings)), limits or Limits(timeout=20.0))
+        )
+        return made[-1]
 
-    yield start
-    for client in opened:
-        client.close()
+    yield make
+    for session in made:
+        session.close()
+
+
+@pytest.fixture
+def session(unstarted):
+    """Start a session with the given settings."""
+
+    def start(**settings) -> Session:
+        made = unstarted(**settings)
+        made.start()
+        return made
+
+    return start
 
 
 @pytest.fixture

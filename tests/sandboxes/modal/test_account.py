@@ -30,9 +30,9 @@ def test_file_is_uploaded_and_seen_by_a_running_session(session, modal_plane, tm
     source = tmp_path / "big.bin"
     source.write_bytes(random.Random(3).randbytes(9 << 20))
     client = session(volume_name="corpora")
-    client._connection.upload_to_volume(source, "in/big.bin")
+    client.connection.upload_to_volume(source, "in/big.bin")
     look = "import hashlib\nprint(hashlib.sha256(open('/data/in/big.bin', 'rb').read()).hexdigest())"
-    assert client.execute(look, {}).output.strip() == hashlib.sha256(source.read_bytes()).hexdigest()
+    assert client.execute(look).output.strip() == hashlib.sha256(source.read_bytes()).hexdigest()
     assert modal_plane.record.counts["TaskReloadVolumes"] == 1
 
 

@@ -8,8 +8,7 @@ import pytest
 from grpclib import Status
 
 from fleet_rlm.errors import SandboxError
-from fleet_rlm.host.client import DriverClient, Limits
-from fleet_rlm.sandboxes.modal import ModalSandbox, ModalSettings
+from fleet_rlm.host.client import Limits
 
 WRITE, READ = "TaskExecStdinWrite", "TaskExecStdioRead"
 COUNT = "count = globals().get('count', 0) + 1\nprint(count)"
@@ -33,9 +32,9 @@ COUNT = "count = globals().get('count', 0) + 1\nprint(count)"
 def test_session_survives(session, modal_plane, method, fault):
     """What the SDK can repair does not show: every cell runs, and runs once."""
     client = session()
-    client.execute(COUNT, {})
+    client.execute(COUNT)
     modal_plane.inject(method, **fault)
-    assert [client.execute(COUNT, {}).output.strip() for _ in range(3)] == ["2", "3", "4"]
+    assert [client.execute(COUNT).output.strip() for _ in range(3)] == ["2", "3", "4"]
 
 
 def test_output_stream_cut_again_and_again(session, modal_plane):
@@ -44,11 +43,8 @@ def test_output_stream_cut_again_and_again(session, modal_plane):
     modal_plane.inject(READ, drop_after=3, times=8)
     printed = "".join(f"line {number}\n" for number in range(300))
     client = session()
-    assert (
-        client.execute("for number in range(300): print('line', number)", {}).output.strip()
-        == printed.strip()
-    )
-    assert client.execute("print(1)", {}).output.strip() == "1"
+    assert client.execute("for number in range(300): print('line', number)").output.strip() == printed.strip()
+    assert client.execute("print(1)").output.strip() == "1"
 
 
 @pytest.mark.parametrize(
@@ -73,26 +69,26 @@ def test_output_stream_cut_again_and_again(session, modal_plane):
 def test_session_ends_with_a_reason(session, modal_plane, fault, sentence, remedy):
     """What cannot be repaired ends the session with one sentence and one remedy, and another one can be opened."""
     client = session()
-    client.execute("x = 1", {})
+    client.execute("x = 1")
     modal_plane.inject(WRITE, skip=2, times=None, **fault)
-    client.execute("x = 2", {})
-    client.execute("x = 3", {})
+    client.execute("x = 2")
+    client.execute("x = 3")
     with pytest.raises(SandboxError, match=sentence) as caught:
-        client.execute("x = 4", {})
+        client.execute("x = 4")
     assert caught.value.remedy.startswith(remedy)
     assert "\n" not in str(caught.value)
     with pytest.raises(SandboxError):
-        client.execute("x = 5", {})
+        client.execute("x = 5")
     modal_plane.faults.clear()
-    assert session().execute("print('again')", {}).output.strip() == "again"
+    assert session().execute("print('again')").output.strip() == "again"
 
 
 def test_sandbox_that_ends_while_a_cell_runs(session):
     """A host that waits for a long cell is told of the sandbox's end at once, not at the cell's timeout."""
-    client = session(Limits(timeout=60.0), timeout=2)
+    client = session(limits=Limits(timeout=60.0), timeout=2)
     started = time.monotonic()
     with pytest.raises(SandboxError, match="time limit of 2 s"):
-        client.execute("import time; time.sleep(50)", {})
+        client.execute("import time; time.sleep(50)")
     assert time.monotonic() - started < 20
 
 
@@ -116,11 +112,10 @@ def test_sandbox_that_ends_while_a_cell_runs(session):
         ),
     ],
 )
-def test_start_fails_with_a_reason(modal_plane, method, fault, sentence):
+def test_start_fails_with_a_reason(modal_plane, unstarted, method, fault, sentence):
     """A start that fails says at which step and why, in one line, and leaves no sandbox behind."""
-    sandbox = ModalSandbox(ModalSettings(app_name=f"other-{method}", volume_name="notes"))
     modal_plane.inject(method, message="first line\nsecond", times=None, **fault)
-    client = DriverClient(sandbox, Limits())
+    client = unstarted(app_name=f"other-{method}", volume_name="notes")
     with pytest.raises(SandboxError, match=sentence) as caught:
         client.start()
     assert "\n" not in str(caught.value)
@@ -129,26 +124,23 @@ def test_start_fails_with_a_reason(modal_plane, method, fault, sentence):
     assert modal_plane.running == []
 
 
-@pytest.mark.usefixtures("modal_plane")
-def test_missing_secret_is_named():
+def test_missing_secret_is_named(unstarted):
     """A secret that does not exist is named, with what to look at."""
-    client = DriverClient(ModalSandbox(ModalSettings(secret_name="nowhere")), Limits())
+    client = unstarted(secret_name="nowhere")
     with pytest.raises(SandboxError, match="Secret 'nowhere' not found") as caught:
         client.start()
     assert "modal secret list" in caught.value.remedy
 
 
-def test_image_that_cannot_be_built(modal_plane):
+def test_image_that_cannot_be_built(modal_plane, unstarted):
     """A failed image build is a failed start that names the settings to look at; the next start is not spoiled."""
     modal_plane.broken_image = "no matching distribution found for nonsense"
-    broken = DriverClient(ModalSandbox(ModalSettings(pip_packages=("nonsense",))), Limits())
+    broken = unstarted(pip_packages=("nonsense",))
     with pytest.raises(SandboxError, match="image could not be built") as caught:
         broken.start()
     assert caught.value.remedy == "Check image_pip_packages and image_python_version."
     modal_plane.broken_image = ""
-    client = DriverClient(ModalSandbox(ModalSettings()), Limits())
-    client.start()
-    client.close()
+    unstarted().start()
 
 
 def test_start_in_spite_of_trouble(session, modal_plane):
@@ -156,5 +148,5 @@ def test_start_in_spite_of_trouble(session, modal_plane):
     modal_plane.inject("SandboxCreateV2", status=Status.RESOURCE_EXHAUSTED, retry_after=0.1)
     modal_plane.inject("TaskExecStart", lose=True)
     modal_plane.inject("AuthTokenGet", status=Status.UNAVAILABLE)
-    assert session().execute("print(1)", {}).output.strip() == "1"
+    assert session().execute("print(1)").output.strip() == "1"
     assert len(modal_plane.running) == 1

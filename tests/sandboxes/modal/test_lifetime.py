@@ -11,7 +11,6 @@ import time
 import pytest
 
 from fleet_rlm.errors import SandboxError
-from fleet_rlm.host.client import DriverClient, Limits
 from fleet_rlm.sandboxes.modal import ModalSandbox, ModalSettings
 from fleet_rlm.sandboxes.modal.launch import Launch
 
@@ -21,7 +20,7 @@ from fleet_rlm.host.client import DriverClient, Limits
 from fleet_rlm.sandboxes.modal import ModalSandbox, ModalSettings
 client = DriverClient(ModalSandbox(ModalSettings(heartbeat=1.0)), Limits())
 client.start()
-print(client.execute("print('up')", {}).output, flush=True)
+print(client.execute("print('up')", {}, step=0).output, flush=True)
 """
 
 
@@ -43,7 +42,7 @@ def test_close_ends_the_sandbox(session, modal_plane):
 def test_close_lets_a_volume_be_written(session, modal_plane):
     """With a volume the driver is let end first, so that what it wrote is committed before the end."""
     client = session(volume_name="notes")
-    client.execute("open('/data/note.txt', 'w').write('kept')", {})
+    client.execute("open('/data/note.txt', 'w').write('kept')")
     client.close()
     wait_until(lambda: modal_plane.sandboxes[-1].state != "running", 5)
     assert (modal_plane.volumes.path(modal_plane.volumes.names["notes"]) / "note.txt").read_text() == "kept"
@@ -71,9 +70,9 @@ def test_sandbox_ends_when_its_host_is_killed(modal_plane):
 def test_heartbeat_keeps_an_idle_session(session):
     """A session that is silent for longer than the heartbeat allows goes on, whatever its host is doing."""
     client = session(heartbeat=0.8)
-    client.execute("x = 7", {})
+    client.execute("x = 7")
     time.sleep(2.0)
-    assert client.execute("print(x)", {}).output.strip() == "7"
+    assert client.execute("print(x)").output.strip() == "7"
 
 
 def test_sandbox_ends_when_no_driver_comes(modal_plane):
@@ -120,8 +119,7 @@ def test_host_process_ends_promptly(python, ending):
 
 def test_starts_may_overlap(modal_plane):
     """Sessions started at the same time from several threads all come up."""
-    clients = [DriverClient(ModalSandbox(ModalSettings(app_name="overlapping")), Limits()) for _ in range(4)]
-    connections = [client._sandbox.open() for client in clients]
+    connections = [ModalSandbox(ModalSettings(app_name="overlapping")).open() for _ in range(4)]
     assert all(connection.receive(20.0).startswith(b'{"type":"ready"') for connection in connections)
     for connection in connections:
         connection.close()

@@ -15,7 +15,6 @@ import pytest
 from google.protobuf.json_format import MessageToDict
 
 from fleet_rlm.errors import SandboxError, UsageError
-from fleet_rlm.host.client import DriverClient, Limits
 from fleet_rlm.protocol import encode_frame
 from fleet_rlm.sandboxes.modal import ModalSandbox, ModalSettings
 
@@ -32,8 +31,8 @@ def prose(size: int) -> str:
 def test_code_runs_in_the_sandbox_and_state_stays(session):
     """Cells run one after the other in one namespace, in a folder of the sandbox."""
     client = session()
-    client.execute("x = 20", {})
-    outcome = client.execute("import os\nprint(x + 22, os.getcwd().startswith('/tmp/fleet-rlm-'))", {})
+    client.execute("x = 20")
+    outcome = client.execute("import os\nprint(x + 22, os.getcwd().startswith('/tmp/fleet-rlm-'))")
     assert (outcome.kind, outcome.output.strip()) == ("ok", "42 True")
 
 
@@ -82,9 +81,9 @@ def test_no_secret_is_asked_for_unless_named(session, modal_plane):
     """No secret is even looked up by default; a named one is in the environment of the code."""
     modal_plane.secrets["LITELLM"] = {"DSPY_LLM_API_KEY": "value"}
     look = "import os\nprint(os.environ.get('DSPY_LLM_API_KEY'))"
-    assert session().execute(look, {}).output.strip() == "None"
+    assert session().execute(look).output.strip() == "None"
     assert modal_plane.record.requests("SecretGetOrCreate") == []
-    assert session(secret_name="LITELLM").execute(look, {}).output.strip() == "value"
+    assert session(secret_name="LITELLM").execute(look).output.strip() == "value"
 
 
 def test_sandbox_is_tagged(session, modal_plane):
@@ -112,15 +111,15 @@ def test_large_values_cross_once_and_compressed(session, modal_plane):
 def test_first_execute_with_small_inputs_is_one_message(session, modal_plane):
     """Small values travel in the same message as the code that needs them."""
     client = session()
-    client.execute("pass", {})
+    client.execute("pass")
     modal_plane.record.clear()
     assert client.execute("print(a, b)", {"a": "one" * 100_000, "b": ["two"]}).kind == "ok"
     assert modal_plane.record.counts == {"TaskExecStdinWrite": 1}
 
 
 def test_value_too_large_for_a_message_goes_by_file(session, modal_plane):
-    """What compresses to more than 16 MiB is written with the filesystem API, and arrives whole."""
-    data = random.Random(1).randbytes(18 << 20)
+    """What compresses to more than 8 MiB is written with the filesystem API, and arrives whole."""
+    data = random.Random(1).randbytes(9 << 20)
     text = data.hex()
     outcome = session().execute(
         "import hashlib\nprint(hashlib.sha256(bytes.fromhex(text)).hexdigest())", {"text": text}
@@ -141,32 +140,32 @@ def test_oversize_value_is_refused_before_anything_is_sent(session, modal_plane)
             raise AssertionError("must not be read")
 
     with pytest.raises(UsageError, match="does not fit a sandbox with 1,073,741,824 bytes"):
-        client._connection.send_value({"type": "value", "value": "v"}, Huge())
+        client.connection.send_value({"type": "value", "value": "v"}, Huge())
     assert modal_plane.record.counts == {}
-    assert client.execute("1", {}).kind == "ok"
+    assert client.execute("1").kind == "ok"
 
 
 def test_text_split_into_single_bytes_arrives_whole(session, modal_plane):
     """Output that arrives byte by byte is put together again, characters included."""
     modal_plane.stdout_piece = 1
-    assert session().execute("print('héllo 漢字 🦊')", {}).output.strip() == "héllo 漢字 🦊"
+    assert session().execute("print('héllo 漢字 🦊')").output.strip() == "héllo 漢字 🦊"
 
 
 def test_no_network_unless_asked(session, modal_plane):
     """A listener of the host is out of reach of code by default, and within it with the network on."""
     port = modal_plane.url.rpartition(":")[2]
     code = f"import socket\nsocket.create_connection(('127.0.0.1', {port}), 2)\nprint('open')"
-    assert session().execute(code, {}).kind == "error"
-    assert session(block_network=False).execute(code, {}).output.strip() == "open"
+    assert session().execute(code).kind == "error"
+    assert session(block_network=False).execute(code).output.strip() == "open"
 
 
-def test_prepared_sandbox_is_the_one_that_opens(modal_plane):
+def test_prepared_sandbox_is_the_one_that_opens(modal_plane, unstarted):
     """``prepare`` begins to create a sandbox at once; ``open`` takes it and makes no other."""
     sandbox = ModalSandbox(ModalSettings())
     sandbox.prepare()
-    client = DriverClient(sandbox, Limits())
+    client = unstarted(sandbox)
     client.start()
-    assert client.execute("print('hi')", {}).output.strip() == "hi"
+    assert client.execute("print('hi')").output.strip() == "hi"
     assert len(modal_plane.running) == 1
     client.close()
 
@@ -198,10 +197,10 @@ def test_progress_names_each_step(session):
 def test_sessions_are_independent(session):
     """Two sessions at once are two sandboxes; one's end is not the other's."""
     first, second = session(), session()
-    first.execute("x = 1", {})
-    assert second.execute("x", {}).kind == "error"
+    first.execute("x = 1")
+    assert second.execute("x").kind == "error"
     first.close()
-    assert second.execute("print(5)", {}).output.strip() == "5"
+    assert second.execute("print(5)").output.strip() == "5"
 
 
 def test_used_on_a_running_event_loop_without_complaint(session):
@@ -209,7 +208,7 @@ def test_used_on_a_running_event_loop_without_complaint(session):
     client = session()
 
     async def main():
-        return client.execute("print(1)", {})
+        return client.execute("print(1)")
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -221,11 +220,11 @@ def test_frames_of_several_threads_stay_whole(session):
     client = session()
     frame = encode_frame({"type": "heartbeat"}, b"x" * 10_000)
     senders = [
-        threading.Thread(target=lambda: [client._connection.send(frame) for _ in range(20)]) for _ in range(4)
+        threading.Thread(target=lambda: [client.connection.send(frame) for _ in range(20)]) for _ in range(4)
     ]
     for sender in senders:
         sender.start()
-    outputs = [client.execute(f"print({number})", {}).output.strip() for number in range(20)]
+    outputs = [client.execute(f"print({number})").output.strip() for number in range(20)]
     for sender in senders:
         sender.join()
     assert outputs == [str(number) for number in range(20)]
@@ -241,7 +240,7 @@ def test_import_does_not_load_the_sdk():
 def test_closed_session_says_so(session):
     """After ``close`` a send is refused and a receive is at its end."""
     client = session()
-    connection = client._connection
+    connection = client.connection
     connection.close()
     connection.close()
     with pytest.raises(SandboxError, match="the session has ended"):

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 from fleet_rlm.errors import SandboxError, UsageError
 from fleet_rlm.protocol import encode_frame
 from fleet_rlm.sandboxes.modal.access import ask_modal
-from fleet_rlm.sandboxes.modal.caller import Caller, call_apart
+from fleet_rlm.sandboxes.modal.caller import call_apart
 from fleet_rlm.sandboxes.modal.epitaph import why_ended
 from fleet_rlm.sandboxes.modal.failures import as_sandbox_error, is_known
 from fleet_rlm.sandboxes.modal.inbox import Inbox
 from fleet_rlm.sandboxes.modal.launch import Driver, Launch, forget_found
+from fleet_rlm.sandboxes.modal.stdin import DriverInput
 from fleet_rlm.sandboxes.modal.upload import packed
 from fleet_rlm.sandboxes.modal.volumes import upload
 
@@ -28,10 +29,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ModalConnection"]
 
-_WRITE_MOST = 8 << 20  # the SDK refuses 16 MiB in one write; 8 MiB was the fastest (modal.md)
-_HELD_MOST = 4 << 20  # small values wait for the frame that needs them, and share its round trip
 _CLOSE_SECONDS = 1.5  # Ctrl-C must end within two; what is not ended by then ends by its heartbeat
 _VERDICT_SECONDS = 1.0
+_COPIES = 2  # a value stands in the sandbox as bytes and as what they are decoded to
 _BEATS = 4  # heartbeats in the time after which the driver gives up
 _HEARTBEAT = encode_frame({"type": "heartbeat"})
 
@@ -48,9 +48,7 @@ class ModalConnection:
         self._inbox = Inbox()
         self._checked: Future[None] = Future()
         self._started: Future[Driver] = Future()
-        self._writer = Caller("fleet-rlm-modal-writer")
-        self._held: list[bytes] = []
-        self._holding = threading.Lock()
+        self._input = DriverInput(self._started)
         self._closed = threading.Event()
         self._finished = threading.Event()
         threading.Thread(target=self._live, name="fleet-rlm-modal-reader", daemon=True).start()
@@ -69,7 +67,7 @@ class ModalConnection:
         """Send whole frames in one round trip (one for each 8 MiB), once the driver is up."""
         self._driver()
         try:
-            self._writer.submit(lambda: self._write(data)).result()
+            self._input.write(data).result()
         except CancelledError:
             raise SandboxError("the session has ended.") from None
         except Exception as error:
@@ -82,11 +80,13 @@ class ModalConnection:
         try:
             header = {**header, "codec": value.codec}
             if value.file is None:
-                self._hold(encode_frame({**header, "via": "inline"}, value.data))
+                frame = encode_frame({**header, "via": "inline"}, value.data)
             else:
-                self._hold(encode_frame({**header, "via": "file", "path": self._sent_file(value.path)}))
+                frame = encode_frame({**header, "via": "file", "path": self._sent_file(value.path)})
         finally:
             value.close()
+        if self._input.hold(frame):
+            self.send(b"")
 
     def receive(self, timeout: float | None) -> bytes:
         """Return the next bytes from the driver; the first ones come when the sandbox is up."""
@@ -112,7 +112,7 @@ class ModalConnection:
         self._closed.set()
         self._inbox.end()
         concurrent.futures.wait([call_apart(self._end)], timeout=_CLOSE_SECONDS)
-        self._writer.stop()
+        self._input.stop()
 
     # Its life, on a thread of its own
 
@@ -161,7 +161,7 @@ class ModalConnection:
     def _beat(self) -> None:
         """Tell the driver regularly that its host is there."""
         while not self._finished.wait(self._settings.heartbeat / _BEATS):
-            future = self._writer.submit(lambda: self._write(_HEARTBEAT))
+            future = self._input.write(_HEARTBEAT)
             concurrent.futures.wait([future])
             if future.cancelled() or future.exception() is not None:
                 return  # the reader notices as well, and says why
@@ -173,16 +173,10 @@ class ModalConnection:
         if self._launch.sandbox is None:
             return
         if self._settings.volume_name and self._started.done() and not self._finished.is_set():
-            self._hang_up(self._started.result().process)
+            concurrent.futures.wait([self._input.hang_up()], timeout=_CLOSE_SECONDS)
+            self._finished.wait(_CLOSE_SECONDS)
         with contextlib.suppress(Exception):  # nobody is left to tell; the heartbeat's end does the rest
             self._launch.sandbox.terminate()
-
-    def _hang_up(self, process: Any) -> None:
-        """End the driver's input; it then ends, and what it wrote to the volume is committed."""
-        with contextlib.suppress(Exception):
-            process.stdin.write_eof()
-            process.stdin.drain()
-            self._finished.wait(_CLOSE_SECONDS)
 
     # Sending
 
@@ -194,24 +188,9 @@ class ModalConnection:
         """
         if self._closed.is_set():
             raise SandboxError("the session has ended.")
+        if self._inbox.failure is not None:
+            raise self._inbox.failure
         return self._started.result()
-
-    def _write(self, data: bytes) -> None:
-        """Write what is held back and ``data``. Only on the writer's thread."""
-        stdin = self._started.result().process.stdin
-        with self._holding:
-            whole = b"".join([*self._held, data])
-            self._held.clear()
-        for start in range(0, len(whole), _WRITE_MOST):
-            stdin.write(whole[start : start + _WRITE_MOST])
-            stdin.drain()
-
-    def _hold(self, frame: bytes) -> None:
-        with self._holding:
-            self._held.append(frame)
-            full = sum(map(len, self._held)) > _HELD_MOST
-        if full:
-            self.send(b"")
 
     def _sent_file(self, path: Any) -> str:
         """Copy a file into the sandbox and return its path there. Heartbeats go on meanwhile."""
@@ -225,7 +204,7 @@ class ModalConnection:
 
     def _refuse_oversize(self, content: Content) -> None:
         limit = self._settings.memory[1] << 20
-        if content.size > limit:
+        if content.size * _COPIES > limit:
             raise UsageError(
                 f"a value of {content.size:,} bytes does not fit a sandbox with {limit:,} bytes of memory.",
                 remedy="Raise the sandbox's memory limit, or put the document on a volume.",

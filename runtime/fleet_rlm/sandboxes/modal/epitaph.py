@@ -48,7 +48,7 @@ def _exited(driver: Driver, code: int) -> SandboxError:
     if code in _NO_PYTHON:
         remedy = "The image needs python3, 3.9 or newer."
     elif code == _KILLED:
-        remedy = "Memory may have run out: raise the sandbox's memory limit."
+        remedy = "Memory may have run out, or the code killed it: raise the sandbox's memory limit."
     else:
         remedy = "Run again."
     return SandboxError(

@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 
 __all__ = ["INLINE_MOST", "Packed", "packed"]
 
-INLINE_MOST = 16 << 20
-"""Bytes, compressed, up to which a value goes through the driver's stdin, in one or two writes.
+INLINE_MOST = 8 << 20
+"""Bytes, compressed, up to which a value goes through the driver's stdin.
 
-A file through Modal's filesystem API costs about three round trips and a process in the sandbox,
-whatever its size; a write costs one for each 8 MiB.
+A file through Modal's filesystem API costs three round trips and a process in the sandbox, whatever its
+size; a write costs one for each 8 MiB. Measured at 50 ms a round trip: 4 MiB take 0.14 s by stdin and
+0.21 s by file, 8 MiB 0.23 and 0.22 s, 64 MiB 1.5 and 0.7 s.
 """
 
 _SAMPLE = 1 << 18

@@ -15,7 +15,7 @@ import zlib
 
 def unpack(packed: str) -> str:
     """Write the files and return their folder."""
-    root = "/tmp/fleet-rlm-" + os.urandom(6).hex()
+    root = "/tmp/fleet-rlm-" + os.urandom(6).hex()  # noqa: S108 - the name is new, and mkdir insists on that
     os.mkdir(root, 0o700)
     for name, text in json.loads(zlib.decompress(base64.b85decode(packed))).items():
         path = os.path.join(root, name)
