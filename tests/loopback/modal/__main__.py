@@ -54,23 +54,16 @@ def main() -> int:
                 settings = "".join(f"export {name}={value}\n" for name, value in plane.settings.items())
                 sys.stdout.write(settings)
                 sys.stdout.flush()
-                code = wait()
+                threading.Event().wait()
             report = {"calls": plane.record.counts, "bytes_up": plane.record.bytes_up}
             if options.report:
                 Path(options.report).write_text(json.dumps(report, indent=2), encoding="utf-8")
             return code
+    except KeyboardInterrupt:
+        return 0
     except PlaneError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-
-
-def wait() -> int:
-    """Block until Ctrl-C."""
-    try:
-        threading.Event().wait()
-    except KeyboardInterrupt:
-        return 0
-    return 0
 
 
 if __name__ == "__main__":

@@ -107,9 +107,9 @@ async def volume_list_files(plane: Plane, request: Any) -> AsyncIterator[Any]:
 async def sandbox_create(plane: Plane, request: Any) -> Any:
     wanted = request.definition
     tags = {tag.tag_name: tag.tag_value for tag in request.tags}
-    sandbox = Sandbox(len(plane.sandboxes), plane.folder, request.app_id, wanted, tags)
+    sandbox = Sandbox(next(plane.numbers), plane.folder, request.app_id, wanted, tags)
     volumes = {mount.mount_path: plane.volumes.path(mount.volume_id) for mount in wanted.volume_mounts}
-    await sandbox.boot(volumes, plane.environment(request.secret_sources, wanted.secret_ids))
+    await sandbox.boot(volumes, plane.environment(getattr(request, "secret_sources", ()), wanted.secret_ids))
     plane.sandboxes.append(sandbox)
     return api_pb2.SandboxCreateV2Response(
         sandbox_id=sandbox.id,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import shutil
 import tempfile
 import threading
@@ -46,6 +47,7 @@ class Plane:
         self.images: dict[bytes, str] = {}
         self.secrets: dict[str, dict[str, str]] = {}
         self.sandboxes: list[Sandbox] = []
+        self.numbers = itertools.count()
         self.volumes = Volumes(folder / "volumes", self.record)
         self.broken_image = ""
         """Why images fail to build; empty when they do not."""
@@ -133,8 +135,7 @@ class Plane:
         finally:
             await asyncio.gather(*(sandbox.end("terminated", 137) for sandbox in self.sandboxes))
             await self.volumes.close()
-            server.close()
-            await server.wait_closed()
+            server.close()  # not waited for: since Python 3.12 that is until the last client has gone
 
 
 @contextlib.contextmanager
@@ -148,24 +149,20 @@ def running_plane(port: int = 0) -> Iterator[Plane]:
         raise PlaneError(reason)
     folder = Path(tempfile.mkdtemp(prefix="loopback-modal-"))
     plane = Plane(folder)
-    ready, stop = threading.Event(), asyncio.Event()
-    loop = asyncio.new_event_loop()
+    ready, stop = threading.Event(), threading.Event()
 
     async def main() -> None:
         async with plane.serve(port):
             ready.set()
-            await stop.wait()
+            await asyncio.to_thread(stop.wait)
 
-    thread = threading.Thread(
-        target=loop.run_until_complete, args=(main(),), name="loopback-modal", daemon=True
-    )
+    thread = threading.Thread(target=asyncio.run, args=(main(),), name="loopback-modal", daemon=True)
     thread.start()
     try:
         if not ready.wait(10):
             raise PlaneError("the plane did not start")
         yield plane
     finally:
-        loop.call_soon_threadsafe(stop.set)
+        stop.set()
         thread.join(10)
-        loop.close()
         shutil.rmtree(folder, ignore_errors=True)

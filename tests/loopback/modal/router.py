@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 async def exec_start(plane: Plane, request: Any) -> Any:
-    env = plane.environment(request.secret_sources, request.secret_ids)
+    env = plane.environment(getattr(request, "secret_sources", ()), request.secret_ids)
     sandbox = plane.task(request.task_id)
     process = await sandbox.run(request.exec_id, list(request.command_args), env, request.workdir)
     if request.HasField("timeout_secs"):

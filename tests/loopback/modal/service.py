@@ -109,7 +109,9 @@ def _cut(stream: grpclib.server.Stream) -> None:
 
 def _check_access(plane: Plane, metadata: Any) -> None:
     """Refuse calls without our token, or without a sandbox's own for the router."""
-    if metadata.get("authorization", "").removeprefix("Bearer ") in {sandbox.jwt for sandbox in plane.sandboxes}:
+    if metadata.get("authorization", "").removeprefix("Bearer ") in {
+        sandbox.jwt for sandbox in plane.sandboxes
+    }:
         return
     if metadata.get("x-modal-token-id") != TOKEN_ID or metadata.get("x-modal-token-secret") != TOKEN_SECRET:
         raise GRPCError(Status.UNAUTHENTICATED, "Token validation failed")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -79,7 +80,7 @@ def test_sandbox_ends_when_no_driver_comes(modal_plane):
     """A sandbox whose driver never starts (its host died in between) ends after its idle time."""
     launch = Launch(ModalSettings(idle_timeout=1))
     launch.check()
-    launch.create()
+    asyncio.run(launch.create())
     wait_until(lambda: not modal_plane.running, 10)
 
 
@@ -114,6 +115,7 @@ def test_host_process_ends_promptly(python, ending):
     done = python(START + ending)
     assert done.stdout.strip() == "up"
     assert time.monotonic() - started < 15
+    assert "modal" not in done.stderr
     assert done.returncode == {"sys.exit(3)": 3, "raise ValueError": 1}.get(ending, 0)
 
 
@@ -136,3 +138,18 @@ def test_prepared_sandbox_reports_its_failure_when_it_is_opened():
         connection.receive(20.0)
     with pytest.raises(SandboxError, match="nowhere"):
         connection.send(b"{}")
+
+
+@pytest.mark.parametrize("slow", ["AppGetOrCreate", "ImageJoinStreaming", "SandboxCreateV2", "TaskExecStart"])
+def test_host_that_gives_up_during_the_start_ends_quietly(modal_plane, python, slow):
+    """Ctrl-C while Modal is slow (an image is being built): the process ends at once and prints no traceback."""
+    modal_plane.images.clear()
+    modal_plane.inject(slow, delay=8.0, times=None)
+    give_up = START.replace(
+        "client.start()",
+        "threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()\ntry:\n    client.start()\nexcept KeyboardInterrupt:\n    client.close()\n    print('gave up', flush=True)\n    sys.exit(130)",
+    )
+    started = time.monotonic()
+    done = python("import os, signal, threading\n" + give_up)
+    assert (done.stdout.strip(), done.stderr, done.returncode) == ("gave up", "", 130)
+    assert time.monotonic() - started < 6

@@ -7,7 +7,6 @@ import importlib
 import random
 import subprocess
 import sys
-import threading
 import zlib
 
 import grpclib
@@ -16,7 +15,7 @@ import pytest
 from fleet_rlm.errors import SandboxError, UsageError
 from fleet_rlm.sandboxes.base import Connection, Sandbox
 from fleet_rlm.sandboxes.modal import ModalSandbox, ModalSettings
-from fleet_rlm.sandboxes.modal.caller import Caller, call_apart
+from fleet_rlm.sandboxes.modal.caller import call_apart, in_thread
 from fleet_rlm.sandboxes.modal.connection import ModalConnection
 from fleet_rlm.sandboxes.modal.delivery import driver_command, guest_program, lengths_command
 from fleet_rlm.sandboxes.modal.failures import _READINGS, as_sandbox_error, is_known, redacted
@@ -137,18 +136,16 @@ def test_inbox_waits_no_longer_than_it_may():
     assert inbox.take(0.01) == b"x"
 
 
-def test_inbox_is_bounded():
-    """A driver that floods its host waits once 64 MiB are unread, and goes on when they are taken."""
+def test_inbox_says_when_it_is_full():
+    """A driver that floods its host has to wait once 64 MiB are unread, until they are taken or nobody wants them."""
     inbox = Inbox()
     inbox.put(bytes(_MOST))
-    flood = threading.Thread(target=inbox.put, args=(b"more",), daemon=True)
-    flood.start()
-    flood.join(0.1)
-    assert flood.is_alive()
+    assert inbox.full
     assert len(inbox.take(1.0)) == _MOST
-    assert inbox.take(1.0) == b"more"
-    flood.join(1.0)
-    assert not flood.is_alive()
+    assert not inbox.full
+    inbox.put(bytes(_MOST))
+    inbox.end()
+    assert not inbox.full
 
 
 class Given:
@@ -226,14 +223,13 @@ def test_lengths_never_hold_a_value():
     assert done.stdout == '{"KEY": 4, "OTHER": null}'
 
 
-def test_calls_run_in_order_and_apart():
-    """A caller keeps the order; a call apart does not wait for it; after ``stop`` nothing hangs."""
-    caller, seen, hold = Caller("test"), [], threading.Event()
-    first = caller.submit(lambda: hold.wait(5) and seen.append(1))
-    second = caller.submit(lambda: seen.append(2))
-    call_apart(hold.set).result(5)
-    first.result(5)
-    second.result(5)
-    assert seen == [1, 2]
-    caller.stop()
-    assert caller.submit(lambda: seen.append(3)).cancelled()
+def test_calls_apart_give_results_and_failures():
+    """A call on a thread of its own is a future of what it returns or raises."""
+
+    async def fail():
+        raise SandboxError("no")
+
+    assert in_thread(lambda: 3).result(5) == 3
+    assert call_apart(asyncio.sleep(0, 4)).result(5) == 4
+    with pytest.raises(SandboxError, match="no"):
+        call_apart(fail()).result(5)

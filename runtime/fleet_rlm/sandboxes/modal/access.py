@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fleet_rlm.errors import ConfigurationError, SandboxError
-from fleet_rlm.sandboxes.modal.caller import call_apart
+from fleet_rlm.sandboxes.modal.caller import call_apart, call_off_first
 from fleet_rlm.sandboxes.modal.failures import as_sandbox_error, is_known, redacted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
     from types import ModuleType
 
 __all__ = ["ask_modal", "load_sdk", "require_credentials", "require_server"]
@@ -42,6 +42,7 @@ def load_sdk() -> ModuleType:
     _refuse_unreadable_settings()
     modal = importlib.import_module("modal")
     _trusted.append(modal)
+    call_off_first()
     return modal
 
 
@@ -132,11 +133,11 @@ def require_server() -> None:
     )
 
 
-def ask_modal(call: Callable[[], Result], doing: str) -> Result:
-    """Make one blocking call of the SDK on a thread of its own, and explain its failure.
+def ask_modal(work: Callable[[], Coroutine[Any, Any, Result]], doing: str) -> Result:
+    """Have something done with the SDK on a thread of its own, and explain its failure.
 
     Args:
-        call: what to do; the SDK has been imported and has credentials when it runs.
+        work: what to do; the SDK has been imported and has credentials when it runs.
         doing: the step, as in "while listing sandboxes".
 
     Raises:
@@ -146,7 +147,7 @@ def ask_modal(call: Callable[[], Result], doing: str) -> Result:
     load_sdk()
     require_credentials()
     try:
-        return call_apart(call).result()
+        return call_apart(work()).result()
     except Exception as error:
         if not is_known(error):
             raise

@@ -1,65 +1,72 @@
-"""Threads that make blocking calls for others.
+"""Threads that call the SDK for others.
 
-The SDK's blocking API must not be used on a thread whose event loop runs (it warns, and the loop stands
-still), and dspy calls ``execute`` on just that; so every call is made on a thread of ours.
+The SDK must not be called on a thread whose event loop runs (it warns, and the loop stands still), and dspy
+calls ``execute`` on just that; so every call is made on a thread of ours. The threads are daemons: a call
+that hangs in the network must not keep the process. And a call still under way when the process ends is
+called off before, as the SDK would otherwise fill the terminal with tracebacks.
 """
 
 from __future__ import annotations
 
+import asyncio
+import atexit
 import threading
 from concurrent.futures import Future
-from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
-__all__ = ["Caller", "call_apart"]
+__all__ = ["call_apart", "call_off_first", "in_thread"]
 
 Result = TypeVar("Result")
 
-
-class Caller:
-    """One daemon thread that runs calls in the order they were given.
-
-    Daemon, unlike an executor's threads: a call that hangs in the network must not keep the process.
-    """
-
-    def __init__(self, name: str) -> None:
-        self._calls: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
-        self._lock = threading.Lock()
-        self._stopped = False
-        threading.Thread(target=self._run, name=name, daemon=True).start()
-
-    def submit(self, call: Callable[[], Result]) -> Future[Result]:
-        """Queue ``call``; the future has its result or its exception, and is cancelled after ``stop``."""
-        future: Future[Result] = Future()
-        with self._lock:
-            if self._stopped:
-                future.cancel()
-            else:
-                self._calls.put((future, call))
-        return future
-
-    def stop(self) -> None:
-        """End the thread once what is queued has run."""
-        with self._lock:
-            self._stopped = True
-        self._calls.put(None)
-
-    def _run(self) -> None:
-        while (item := self._calls.get()) is not None:
-            _settle(*item)
+_CALL_OFF_SECONDS = 0.3
 
 
-def call_apart(call: Callable[[], Result]) -> Future[Result]:
-    """Run one call on a daemon thread of its own."""
+def in_thread(call: Callable[[], Result]) -> Future[Result]:
+    """Run a blocking call on a thread of its own."""
     future: Future[Result] = Future()
-    threading.Thread(target=_settle, args=(future, call), name="fleet-rlm-modal-call", daemon=True).start()
+    threading.Thread(target=_settle, args=(future, call), name="fleet-rlm-modal", daemon=True).start()
     return future
 
 
+def call_apart(work: Coroutine[Any, Any, Result]) -> Future[Result]:
+    """Run a coroutine on a thread and a loop of its own; it is called off if the process ends first."""
+    return in_thread(lambda: asyncio.run(_registered(work)))
+
+
+_under_way: dict[asyncio.Task[Any], tuple[asyncio.AbstractEventLoop, threading.Thread]] = {}
+
+
+async def _registered(work: Coroutine[Any, Any, Result]) -> Result:
+    task = asyncio.ensure_future(work)
+    _under_way[task] = (asyncio.get_running_loop(), threading.current_thread())
+    try:
+        return await task
+    finally:
+        del _under_way[task]
+
+
+def call_off_first() -> None:
+    """See to it that calls are called off before anything registered so far runs at the process's end.
+
+    To be called when the SDK has been imported, which has registered the end of its own loop.
+    """
+    atexit.unregister(_call_off)
+    atexit.register(_call_off)
+
+
+def _call_off() -> None:
+    under_way = list(_under_way.items())
+    for task, (loop, _) in under_way:
+        loop.call_soon_threadsafe(task.cancel)
+    for _, (_, thread) in under_way:
+        thread.join(_CALL_OFF_SECONDS)
+
+
 def _settle(future: Future[Any], call: Callable[[], Any]) -> None:
+    future.set_running_or_notify_cancel()
     try:
         future.set_result(call())
     except BaseException as error:  # noqa: BLE001 - handed to whoever waits for the future

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import concurrent.futures
 import contextlib
 import threading
 import uuid
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from fleet_rlm.errors import SandboxError, UsageError
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
 __all__ = ["ModalConnection"]
 
 _CLOSE_SECONDS = 1.5  # Ctrl-C must end within two; what is not ended by then ends by its heartbeat
+_HANG_UP_SECONDS = 1.0
 _VERDICT_SECONDS = 1.0
+_FULL_PAUSE = 0.05
 _COPIES = 2  # a value stands in the sandbox as bytes and as what they are decoded to
 _BEATS = 4  # heartbeats in the time after which the driver gives up
 _HEARTBEAT = encode_frame({"type": "heartbeat"})
@@ -39,6 +42,7 @@ _HEARTBEAT = encode_frame({"type": "heartbeat"})
 class ModalConnection:
     """A `Connection` whose sandbox is being created from the moment it is made.
 
+    It lives on an event loop and a thread of its own, where all its calls of the SDK are made.
     Not a pool and not a session: it cannot be re-attached, and when it is broken it stays broken.
     """
 
@@ -46,12 +50,11 @@ class ModalConnection:
         self._settings = settings
         self._launch = Launch(settings)
         self._inbox = Inbox()
+        self._input = DriverInput()
         self._checked: Future[None] = Future()
-        self._started: Future[Driver] = Future()
-        self._input = DriverInput(self._started)
+        self._started: Future[tuple[Driver, asyncio.AbstractEventLoop]] = Future()
         self._closed = threading.Event()
-        self._finished = threading.Event()
-        threading.Thread(target=self._live, name="fleet-rlm-modal-reader", daemon=True).start()
+        self._life = call_apart(self._live())
 
     # What the interpreter uses
 
@@ -65,11 +68,9 @@ class ModalConnection:
 
     def send(self, data: bytes) -> None:
         """Send whole frames in one round trip (one for each 8 MiB), once the driver is up."""
-        self._driver()
+        driver, loop = self._up()
         try:
-            self._input.write(data).result()
-        except CancelledError:
-            raise SandboxError("the session has ended.") from None
+            asyncio.run_coroutine_threadsafe(self._input.write(driver.process.stdin, data), loop).result()
         except Exception as error:
             raise self._verdict(error) from error
 
@@ -100,7 +101,8 @@ class ModalConnection:
             SandboxError: Modal failed.
         """
         upload(self._settings.volume_name, local, remote)
-        ask_modal(self._driver().sandbox.reload_volumes, "reloading the volume in the sandbox")
+        driver, _ = self._up()
+        ask_modal(driver.sandbox.reload_volumes.aio, "reloading the volume in the sandbox")
 
     def close(self) -> None:
         """End the driver and its sandbox, within about a second; never raises.
@@ -111,12 +113,12 @@ class ModalConnection:
             return
         self._closed.set()
         self._inbox.end()
-        concurrent.futures.wait([call_apart(self._end)], timeout=_CLOSE_SECONDS)
-        self._input.stop()
+        if self._launch.sandbox is not None:  # else it is being created, and ended as soon as it is there
+            concurrent.futures.wait([call_apart(self._end())], timeout=_CLOSE_SECONDS)
 
-    # Its life, on a thread of its own
+    # Its life, on a thread and a loop of its own
 
-    def _live(self) -> None:
+    async def _live(self) -> None:
         try:
             self._launch.check()
         except BaseException as error:  # noqa: BLE001 - raised again by wait_checked
@@ -124,80 +126,80 @@ class ModalConnection:
             self._checked.set_exception(error)
         else:
             self._checked.set_result(None)
-            self._run()
-        finally:
-            self._finished.set()
+            await self._run()
 
-    def _run(self) -> None:
+    async def _run(self) -> None:
         try:
-            driver = self._start()
+            driver = await self._start()
         except BaseException as error:  # noqa: BLE001 - raised again by receive and send
             forget_found()
             self._fail(error)
             return
-        self._started.set_result(driver)
-        threading.Thread(target=self._beat, name="fleet-rlm-modal-heartbeat", daemon=True).start()
-        self._read(driver)
+        self._started.set_result((driver, asyncio.get_running_loop()))
+        beating = asyncio.ensure_future(self._beat(driver))
+        await self._read(driver)
+        beating.cancel()
 
-    def _start(self) -> Driver:
-        self._launch.create()
+    async def _start(self) -> Driver:
+        sandbox = await self._launch.create()
         if self._closed.is_set():
+            await sandbox.terminate.aio()
             raise SandboxError("the session was closed before its sandbox was up.")
-        return self._launch.start()
+        return await self._launch.start()
 
-    def _read(self, driver: Driver) -> None:
+    async def _read(self, driver: Driver) -> None:
         """Pass on what the driver writes until it ends, then say why it did."""
         try:
-            with contextlib.closing(
-                iter(driver.process.stdout)
-            ) as pieces:  # an abandoned iterator stalls the SDK
-                for piece in pieces:
-                    self._inbox.put(piece)
+            async for piece in driver.process.stdout:
+                self._inbox.put(piece)
+                while self._inbox.full:  # noqa: ASYNC110 - it is emptied by a thread, and only a flood fills it
+                    await asyncio.sleep(_FULL_PAUSE)
         except BaseException as error:  # noqa: BLE001 - raised again by receive
             self._inbox.end(_explained(error, "reading from the driver"))
-        else:
-            self._inbox.end(None if self._closed.is_set() else why_ended(driver, self._settings.timeout))
-
-    def _beat(self) -> None:
-        """Tell the driver regularly that its host is there."""
-        while not self._finished.wait(self._settings.heartbeat / _BEATS):
-            future = self._input.write(_HEARTBEAT)
-            concurrent.futures.wait([future])
-            if future.cancelled() or future.exception() is not None:
-                return  # the reader notices as well, and says why
-
-    def _end(self) -> None:
-        """Let the driver end and a volume be written, then terminate the sandbox."""
-        if self._launch.sandbox is None:
-            self._finished.wait()  # it is being created, or never will be
-        if self._launch.sandbox is None:
             return
-        if self._settings.volume_name and self._started.done() and not self._finished.is_set():
-            concurrent.futures.wait([self._input.hang_up()], timeout=_CLOSE_SECONDS)
-            self._finished.wait(_CLOSE_SECONDS)
+        self._inbox.end(None if self._closed.is_set() else await why_ended(driver, self._settings.timeout))
+
+    async def _beat(self, driver: Driver) -> None:
+        """Tell the driver regularly that its host is there."""
+        with contextlib.suppress(Exception):  # the reader notices as well, and says why
+            while True:
+                await asyncio.sleep(self._settings.heartbeat / _BEATS)
+                await self._input.write(driver.process.stdin, _HEARTBEAT)
+
+    async def _end(self) -> None:
+        """Let the driver end and a volume be written, then terminate the sandbox."""
+        if self._settings.volume_name and self._started.done() and not self._life.done():
+            with contextlib.suppress(Exception):
+                await asyncio.wait_for(self._hang_up(*self._started.result()), _HANG_UP_SECONDS)
         with contextlib.suppress(Exception):  # nobody is left to tell; the heartbeat's end does the rest
-            self._launch.sandbox.terminate()
+            await self._launch.sandbox.terminate.aio()
+
+    async def _hang_up(self, driver: Driver, loop: asyncio.AbstractEventLoop) -> None:
+        """Wait for the driver to end; it does when its input ends."""
+        asyncio.run_coroutine_threadsafe(self._input.hang_up(driver.process.stdin), loop)
+        await asyncio.shield(asyncio.wrap_future(self._life))
 
     # Sending
 
-    def _driver(self) -> Driver:
-        """Wait for the driver to be up.
+    def _up(self) -> tuple[Driver, asyncio.AbstractEventLoop]:
+        """Wait for the driver to be up; return it and the loop on which it is spoken to.
 
         Raises:
-            SandboxError: it did not come up, or the session has been closed.
+            SandboxError: it did not come up, or the session has ended.
         """
-        if self._closed.is_set():
-            raise SandboxError("the session has ended.")
         if self._inbox.failure is not None:
             raise self._inbox.failure
+        if self._closed.is_set() or self._life.done():
+            raise SandboxError("the session has ended.")
         return self._started.result()
 
     def _sent_file(self, path: Any) -> str:
         """Copy a file into the sandbox and return its path there. Heartbeats go on meanwhile."""
         remote = f"/tmp/fleet-rlm-values/{uuid.uuid4().hex}"  # noqa: S108 - in the sandbox
-        files = self._driver().sandbox.filesystem
+        driver, _ = self._up()
+        files = driver.sandbox.filesystem
         try:
-            call_apart(lambda: files.copy_from_local(path, remote)).result()
+            call_apart(files.copy_from_local.aio(path, remote)).result()
         except Exception as error:
             raise self._verdict(error) from error
         return remote
@@ -222,9 +224,9 @@ class ModalConnection:
 
         The driver's end, if it has ended, tells more than ``error``.
         """
-        self._finished.wait(_VERDICT_SECONDS)
+        concurrent.futures.wait([self._life], timeout=_VERDICT_SECONDS)
         self._inbox.end(_explained(error, "sending to the driver"))
-        return self._inbox.failure or SandboxError("the driver has ended.", remedy="Run again.")
+        return self._inbox.failure or SandboxError("the session has ended.")
 
 
 def _explained(error: BaseException, doing: str) -> BaseException:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import concurrent.futures
+import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from fleet_rlm.errors import SandboxError
-from fleet_rlm.sandboxes.modal.caller import call_apart
 from fleet_rlm.sandboxes.modal.failures import redacted
 
 if TYPE_CHECKING:
@@ -21,14 +21,14 @@ _KILLED = 137
 _LONGEST = 300
 
 
-def why_ended(driver: Driver, timeout: int) -> SandboxError | None:
+async def why_ended(driver: Driver, timeout: int) -> SandboxError | None:
     """Ask Modal why the driver ended; None if it did so in peace.
 
     Args:
         driver: the driver whose output has ended.
         timeout: seconds its sandbox was given.
     """
-    sandbox_code = _asked(driver.sandbox.poll)
+    sandbox_code = await _asked(driver.sandbox.poll)
     if sandbox_code == _TIMED_OUT:
         return SandboxError(
             f"the Modal sandbox reached its time limit of {timeout} s.",
@@ -36,14 +36,14 @@ def why_ended(driver: Driver, timeout: int) -> SandboxError | None:
         )
     if sandbox_code == _TERMINATED:
         return SandboxError("the Modal sandbox was terminated from outside.", remedy="Run again.")
-    code = _asked(driver.process.wait)
+    code = await _asked(driver.process.wait)
     if code is None:
         return SandboxError("the Modal sandbox is gone.", remedy="Run again.")
-    return _exited(driver, code) if code else None
+    return await _exited(driver, code) if code else None
 
 
-def _exited(driver: Driver, code: int) -> SandboxError:
-    said = _asked(driver.process.stderr.read) or b""
+async def _exited(driver: Driver, code: int) -> SandboxError:
+    said = await _asked(driver.process.stderr.read) or b""
     last = redacted(said.decode("utf-8", "replace").strip().rpartition("\n")[2])[:_LONGEST]
     if code in _NO_PYTHON:
         remedy = "The image needs python3, 3.9 or newer."
@@ -57,8 +57,8 @@ def _exited(driver: Driver, code: int) -> SandboxError:
     )
 
 
-def _asked(call: Any) -> Any:
+async def _asked(question: Any) -> Any:
     """Ask what is only for an explanation: no answer in time, or a failure, is None."""
-    future = call_apart(call)
-    concurrent.futures.wait([future], timeout=_ASK_SECONDS)
-    return future.result() if future.done() and future.exception() is None else None
+    with contextlib.suppress(Exception):
+        return await asyncio.wait_for(question.aio(), _ASK_SECONDS)
+    return None

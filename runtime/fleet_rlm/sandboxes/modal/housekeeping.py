@@ -39,7 +39,11 @@ def list_sandboxes(app_name: str = APP_NAME) -> list[RunningSandbox]:
         ConfigurationError: credentials are missing.
         SandboxError: Modal failed.
     """
-    return ask_modal(lambda: [_described(sandbox) for sandbox in _running(app_name)], "listing sandboxes")
+
+    async def describe() -> list[RunningSandbox]:
+        return [await _described(sandbox) for sandbox in await _running(app_name)]
+
+    return ask_modal(describe, "listing sandboxes")
 
 
 def end_sandboxes(sandbox_ids: Iterable[str], app_name: str = APP_NAME) -> list[str]:
@@ -51,24 +55,24 @@ def end_sandboxes(sandbox_ids: Iterable[str], app_name: str = APP_NAME) -> list[
     """
     wanted = set(sandbox_ids)
 
-    def end() -> list[str]:
-        chosen = [sandbox for sandbox in _running(app_name) if sandbox.object_id in wanted]
+    async def end() -> list[str]:
+        chosen = [sandbox for sandbox in await _running(app_name) if sandbox.object_id in wanted]
         for sandbox in chosen:
-            sandbox.terminate()
+            await sandbox.terminate.aio()
         return [sandbox.object_id for sandbox in chosen]
 
     return ask_modal(end, "ending sandboxes")
 
 
-def _running(app_name: str) -> list[Any]:
+async def _running(app_name: str) -> list[Any]:
     modal = load_sdk()
     try:
-        app = modal.App.lookup(app_name)
+        app = await modal.App.lookup.aio(app_name)
     except modal.exception.NotFoundError:
         return []
-    return list(modal.Sandbox.list(app_id=app.app_id, tags=TAG))
+    return [sandbox async for sandbox in modal.Sandbox.list.aio(app_id=app.app_id, tags=TAG)]
 
 
-def _described(sandbox: Any) -> RunningSandbox:
-    tags = sandbox.get_tags()
+async def _described(sandbox: Any) -> RunningSandbox:
+    tags = await sandbox.get_tags.aio()
     return RunningSandbox(sandbox.object_id, tags.get("host", ""), tags.get("pid", ""), tags.get("run", ""))

@@ -1,4 +1,4 @@
-"""A bounded queue of received bytes between the thread that reads and the one that wants them."""
+"""A queue of received bytes between the thread that reads and the one that wants them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MOST = 64 << 20
 class Inbox:
     """Bytes in order, then an end or a failure that stays.
 
-    Holds at most 64 MiB: beyond that the reading side waits, so that a driver gone mad cannot fill the
+    ``full`` beyond 64 MiB: the reading side should wait then, so that a driver gone mad cannot fill the
     host's memory (it fills the network's windows instead).
     """
 
@@ -30,10 +30,14 @@ class Inbox:
         """What ended the stream, if something did that should not have."""
         return self._failure
 
+    @property
+    def full(self) -> bool:
+        """Whether more should wait until some has been taken."""
+        return self._held >= _MOST and not self._ended
+
     def put(self, data: bytes) -> None:
-        """Add received bytes, waiting for room; after the end they are dropped."""
+        """Add received bytes; after the end they are dropped."""
         with self._changed:
-            self._changed.wait_for(lambda: self._ended or self._held < _MOST)
             if not self._ended:
                 self._pieces.append(data)
                 self._held += len(data)
@@ -67,7 +71,6 @@ class Inbox:
                 data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
                 self._pieces.clear()
                 self._held = 0
-                self._changed.notify_all()
                 return data
             if self._failure is not None:
                 raise self._failure

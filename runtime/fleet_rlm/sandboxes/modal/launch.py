@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import concurrent.futures
+import asyncio
 import functools
 import os
 import re
@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fleet_rlm import __version__
 from fleet_rlm.sandboxes.modal.access import load_sdk, require_credentials, require_server
-from fleet_rlm.sandboxes.modal.caller import call_apart
+from fleet_rlm.sandboxes.modal.caller import in_thread
 from fleet_rlm.sandboxes.modal.delivery import driver_command, watch_command
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Coroutine
 
     from fleet_rlm.sandboxes.modal.settings import ModalSettings
 
-__all__ = ["TAG", "Driver", "Launch", "find_app", "find_volume", "forget_found"]
+__all__ = ["TAG", "Driver", "Launch", "find_volume", "forget_found"]
 
 TAG = {"fleet-rlm": "driver"}
 """The tag by which our sandboxes are found again."""
@@ -53,17 +53,17 @@ class Launch:
         self._modal = load_sdk()
         require_credentials()
 
-    def create(self) -> Any:
+    async def create(self) -> Any:
         """Create the sandbox; Modal brings its container up meanwhile."""
         settings, modal = self._settings, self._modal
         self._say("connecting to Modal")
-        app = settings.app or _first_answer(lambda: find_app(settings.app_name))
+        app = settings.app or await _first_answer(_find_app(settings.app_name))
         volumes = {}
         if settings.volume_name:
             self._say(f"finding the volume {settings.volume_name}")
-            volumes[settings.volume_path] = find_volume(settings.volume_name)
+            volumes[settings.volume_path] = await find_volume(settings.volume_name)
         self._say("creating the sandbox (the first time, its image is built: this can take minutes)")
-        self.sandbox = modal.Sandbox.create(
+        self.sandbox = await modal.Sandbox.create.aio(
             *watch_command(settings),
             app=app,
             image=settings.image or _image(settings.python_version, settings.pip_packages),
@@ -79,10 +79,10 @@ class Launch:
         )
         return self.sandbox
 
-    def start(self) -> Driver:
+    async def start(self) -> Driver:
         """Start the driver in the created sandbox."""
         self._say("starting the driver")
-        process = self.sandbox.exec(*driver_command(self._settings), text=False)
+        process = await self.sandbox.exec.aio(*driver_command(self._settings), text=False)
         return Driver(self.sandbox, process)
 
     def _secrets(self) -> list[Any]:
@@ -107,10 +107,14 @@ def tags(run: str) -> dict[str, str]:
     return {**TAG, **{name: re.sub(r"[^A-Za-z0-9._-]", "-", value)[:63] for name, value in told.items()}}
 
 
-@functools.lru_cache
-def find_app(name: str) -> Any:
+_apps: dict[str, Any] = {}
+
+
+async def _find_app(name: str) -> Any:
     """Look an app up, once a process; it is created if missing."""
-    return load_sdk().App.lookup(name, create_if_missing=True)
+    if name not in _apps:
+        _apps[name] = await load_sdk().App.lookup.aio(name, create_if_missing=True)
+    return _apps[name]
 
 
 @functools.lru_cache
@@ -122,26 +126,29 @@ def _image(python_version: str, packages: tuple[str, ...]) -> Any:
 
 def forget_found() -> None:
     """Look everything up again next time; something of it may be gone."""
-    find_app.cache_clear()
+    _apps.clear()
     _image.cache_clear()
 
 
-def find_volume(name: str) -> Any:
+async def find_volume(name: str) -> Any:
     """Return a volume that is there, whatever its version, or a new one of version 2."""
     modal = load_sdk()
     volume = modal.Volume.from_name(name)
     try:
-        volume.hydrate()
+        await volume.hydrate.aio()
     except modal.exception.NotFoundError:
         volume = modal.Volume.from_name(name, create_if_missing=True, version=2)
-        volume.hydrate()
+        await volume.hydrate.aio()
     return volume
 
 
-def _first_answer(call: Callable[[], Any]) -> Any:
+async def _first_answer(call: Coroutine[Any, Any, Any]) -> Any:
     """Make the first call to Modal; when it is slow, find out whether Modal can be reached at all."""
-    future = call_apart(call)
-    concurrent.futures.wait([future], timeout=_PATIENCE)
-    if not future.done():
-        require_server()
-    return future.result()
+    answer = asyncio.ensure_future(call)
+    try:
+        done, _ = await asyncio.wait([answer], timeout=_PATIENCE)
+        if not done:
+            await asyncio.wrap_future(in_thread(require_server))
+        return await answer
+    finally:
+        answer.cancel()

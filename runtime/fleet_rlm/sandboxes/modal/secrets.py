@@ -53,14 +53,14 @@ def _lengths(secret_name: str, keys: tuple[str, ...], app_name: str) -> dict[str
     return ask_modal(lambda: _measure(Launch(settings), keys), f"checking the secret {secret_name}")
 
 
-def _measure(launch: Launch, keys: tuple[str, ...]) -> dict[str, int | None]:
+async def _measure(launch: Launch, keys: tuple[str, ...]) -> dict[str, int | None]:
     launch.check()
-    sandbox = launch.create()
+    sandbox = await launch.create()
     try:
-        process = sandbox.exec(*lengths_command(list(keys)), text=False)
-        printed, code = process.stdout.read(), process.wait()
+        process = await sandbox.exec.aio(*lengths_command(list(keys)), text=False)
+        printed, code = await process.stdout.read.aio(), await process.wait.aio()
     finally:
-        sandbox.terminate()
+        await sandbox.terminate.aio()
     if code != 0:
         raise SandboxError(
             f"the secret could not be looked at: exit code {code} in the sandbox.", remedy="Run again."

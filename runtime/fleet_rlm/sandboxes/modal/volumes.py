@@ -35,12 +35,17 @@ def upload(volume_name: str | None, local: str | PathLike[str], remote: str) -> 
         raise UsageError(f"{source} does not exist, so it was not uploaded.")
     if ".." in target.parts or target == PurePosixPath("/"):
         raise UsageError(f"{remote!r} is no path in a volume.", remedy="Use one like corpus/log.txt.")
-    ask_modal(lambda: _put(volume_name, source, str(target)), f"uploading to the volume {volume_name}")
+    is_folder = source.is_dir()
+    ask_modal(
+        lambda: _put(volume_name, source, str(target), is_folder=is_folder),
+        f"uploading to the volume {volume_name}",
+    )
 
 
-def _put(volume_name: str, source: Path, target: str) -> None:
-    with find_volume(volume_name).batch_upload(force=True) as batch:
-        if source.is_dir():
+async def _put(volume_name: str, source: Path, target: str, *, is_folder: bool) -> None:
+    volume = await find_volume(volume_name)
+    async with volume.batch_upload(force=True) as batch:
+        if is_folder:
             batch.put_directory(source, target)
         else:
             batch.put_file(source, target)
