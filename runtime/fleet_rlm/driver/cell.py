@@ -48,7 +48,7 @@ def describe_error(error: BaseException) -> str:
     try:
         text = _format(error)
     except BaseException:  # noqa: BLE001 - an exception can break everything that looks at it
-        text = f"{type(error).__name__}: (the exception could not be printed)"
+        text = _format_bare(error)
     if len(text) > _MESSAGE_CHARACTERS:
         half = _MESSAGE_CHARACTERS // 2
         cut = len(text) - 2 * half
@@ -67,6 +67,21 @@ def _format(error: BaseException) -> str:
     _trim(told, set())
     text = "".join(told.format()).rstrip("\n")
     return re.sub(r'File "<step (\d+)>", line', r"Step \1, line", text)
+
+
+def _format_bare(error: BaseException) -> str:
+    """The same without importing or asking anything: for when descriptors, memory or modules are gone."""
+    lines, trace = ["Traceback (most recent call last):"], error.__traceback__
+    while trace is not None:
+        name = trace.tb_frame.f_code.co_filename
+        if name.startswith("<step "):
+            lines.append(f"  Step {name[6:-1]}, line {trace.tb_lineno}")
+        trace = trace.tb_next
+    try:
+        message = str(error)
+    except BaseException:  # noqa: BLE001 - its __str__ is the code's own
+        message = "(the exception could not be printed)"
+    return "\n".join([*lines, f"{type(error).__name__}: {message}"])
 
 
 def _trim(told: Any, seen: set[int]) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fleet_rlm.sandboxes.modal.connection import ModalConnection
 from fleet_rlm.sandboxes.modal.settings import ModalSettings
 from fleet_rlm.sandboxes.modal.volumes import upload
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from os import PathLike
 
 __all__ = ["ModalSandbox"]
@@ -71,6 +72,9 @@ class ModalSandbox:
         connection = self._early.take()
         if connection is not None:
             connection.close()
+
+    def verify(self, ready: Mapping[str, Any]) -> None:
+        """Nothing to verify from here: what a container can reach is Modal's to enforce."""
 
     def open(self) -> ModalConnection:
         """Return a connection whose sandbox is being created, or was by ``prepare``.
