@@ -42,7 +42,8 @@ class Outcome(NamedTuple):
         cut: characters of output that were not shown.
         error: class name of the exception.
         line: line of a syntax error.
-        reason: why it was interrupted: ``timeout`` or ``request``.
+        reason: why it was interrupted: ``timeout`` or ``request``; ``before``: lost before the step, which was
+            not run.
         lost: names of variables that are gone.
     """
 
@@ -63,14 +64,14 @@ class Outcome(NamedTuple):
         header, payload = frame.header, frame.payload
         split = header.get("output", 0)
         output = payload[:split].decode("utf-8", "replace")
-        detail = payload[split:].decode("utf-8", "surrogatepass")
         if header["outcome"] == "submit":
-            answer = _answer(detail)
+            answer = _answer(payload[split:])
             if answer is None:
                 return cls(
                     "error", step, output, "TypeError: SUBMIT's values cannot be read", error="TypeError"
                 )
             return cls("submit", step, output, answer=answer, cut=header.get("cut", 0))
+        detail = payload[split:].decode("utf-8", "replace")
         return cls(
             header["outcome"],
             step,
@@ -84,9 +85,9 @@ class Outcome(NamedTuple):
         )
 
 
-def _answer(packed: str) -> dict[str, Any] | None:
+def _answer(packed: bytes) -> dict[str, Any] | None:
     try:
-        answer = unpack(packed)
-    except (ValueError, TypeError, KeyError, RecursionError):
+        answer = unpack(packed.decode("ascii"))
+    except ValueError:
         return None
     return answer if isinstance(answer, dict) else None

@@ -6,7 +6,7 @@ TYPE_CHECKING = False  # typing itself would cost a driver's start 6 ms
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["CrossingError", "simplified", "type_name"]
+__all__ = ["CrossingError", "exactly", "simplified", "type_name"]
 
 
 class CrossingError(TypeError):
@@ -30,17 +30,24 @@ def simplified(value: Any) -> Any:
 
     Dataclasses and pydantic models become dicts, enums their value, paths text.
     """
-    if isinstance(value, type):
+    kind = type(value)  # asked rather than the value, which may claim to have every attribute
+    if issubclass(kind, type):
         return value
-    if hasattr(value, "__dataclass_fields__"):
-        return {name: getattr(value, name) for name in value.__dataclass_fields__}
-    if hasattr(value, "model_dump"):
+    if hasattr(kind, "__dataclass_fields__"):
+        return {name: getattr(value, name) for name in kind.__dataclass_fields__}
+    if hasattr(kind, "model_dump"):
         return value.model_dump()
-    if hasattr(type(value), "__members__") and hasattr(value, "value"):
+    if hasattr(kind, "__members__") and hasattr(value, "value"):
         return value.value
-    if hasattr(value, "__fspath__"):
+    if hasattr(kind, "__fspath__"):
         return value.__fspath__()
     return value
+
+
+def exactly(base: type, value: Any) -> Any:
+    """Return the ``str``, ``int``, ``float``, … that an instance of a subclass holds, whatever it says it is."""
+    hold = {str: str.__str__, int: int.__int__, float: float.__float__}.get(base, base)
+    return hold(value)
 
 
 def type_name(value: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from base64 import b64decode, b64encode
 
-from fleet_rlm.values.crossing import CrossingError, simplified, type_name
+from fleet_rlm.values.crossing import CrossingError, exactly, simplified, type_name
 from fleet_rlm.values.tables import MAKERS, pack_numpy, pack_pandas
 
 TYPE_CHECKING = False  # typing itself would cost a driver's start 6 ms
@@ -114,9 +114,9 @@ class _Packer:
                 return self.tree(value)
         if (simple := simplified(value)) is not value:
             return self.tree(simple)
-        for base, packer in _PACKERS.items():
+        for base in _BASES:
             if isinstance(value, base):
-                return packer(self, base(value))
+                return _PACKERS[base](self, exactly(base, value))
         raise CrossingError(f"a value of type {type_name(value)} cannot cross into or out of the sandbox")
 
 
@@ -140,23 +140,28 @@ _PACKERS: Dict[type, Callable[[_Packer, Any], Any]] = {
     set: _collection("set"),
     frozenset: _collection("frozenset"),
     complex: _tagged("complex", lambda value: [repr(value.real), repr(value.imag)]),
-    range: _tagged("range", lambda value: [value.start, value.stop, value.step]),
+    range: lambda packer, value: {"$": "range", "v": packer.sequence((value.start, value.stop, value.step))},
 }
+_BASES = tuple(_PACKERS)  # whose subclasses cross as themselves
 
 
 def _register_standard_types() -> None:
     import datetime
     import decimal
     import fractions
+    import operator
     import uuid
 
+    _PACKERS[fractions.Fraction] = lambda packer, value: {
+        "$": "fraction",  # its text would let a few digits of an exponent fill the receiver's memory
+        "v": packer.sequence((value.numerator, value.denominator)),
+    }
     forms: Dict[type, tuple[str, Callable[[Any], Any]]] = {
         datetime.date: ("date", lambda value: value.isoformat()),
         datetime.time: ("time", lambda value: value.isoformat()),
         datetime.datetime: ("datetime", lambda value: value.isoformat()),
         datetime.timedelta: ("timedelta", lambda value: [value.days, value.seconds, value.microseconds]),
         decimal.Decimal: ("decimal", str),
-        fractions.Fraction: ("fraction", str),
         uuid.UUID: ("uuid", str),
     }
     for kind, (tag, form) in forms.items():
@@ -167,7 +172,7 @@ def _register_standard_types() -> None:
         datetime=datetime.datetime.fromisoformat,
         timedelta=lambda value: datetime.timedelta(*value),
         decimal=decimal.Decimal,
-        fraction=fractions.Fraction,
+        fraction=lambda value: fractions.Fraction(*map(operator.index, value)),
         uuid=uuid.UUID,
     )
 
@@ -180,9 +185,14 @@ def unpack(text: str, *, fetch: Optional[Callable[[str], Any]] = None) -> Any:
         fetch: given a reference's id, returns the value stored under it.
 
     Raises:
-        ValueError: the text is not a packed value.
+        ValueError: the text is not a packed value, or is nested deeper than Python recurses.
     """
-    return _Unpacker(fetch).value(_loads(text))
+    try:
+        return _Unpacker(fetch).value(_loads(text))
+    except ValueError:
+        raise
+    except Exception as error:  # whoever forged the text chose which constructor fails, and how
+        raise ValueError(f"not a packed value: {type(error).__name__}: {error}") from error
 
 
 class _Unpacker:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 
-from fleet_rlm.values.crossing import CrossingError, simplified, type_name
+from fleet_rlm.values.crossing import CrossingError, exactly, simplified, type_name
 
 TYPE_CHECKING = False  # typing itself would cost a driver's start 6 ms
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def _plain(value: Any) -> Any:
     if type(value) in (str, int):
         return value
     if isinstance(value, dict):
-        return {_plain_key(key): _plain_item(f"[{key!r}]", item) for key, item in value.items()}
+        return _plain_dict(value)
     if isinstance(value, (list, tuple, range)):
         return [_plain_item(f"[{index}]", item) for index, item in enumerate(value)]
     if isinstance(value, (set, frozenset)):
@@ -44,6 +44,13 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (bytes, bytearray)):
         return _plain_bytes(bytes(value))
     return _plain_other(value)
+
+
+def _plain_dict(value: Any) -> Any:
+    crossed = {_plain_key(key): _plain_item(f"[{key!r}]", item) for key, item in value.items()}
+    if len(crossed) < len(value):
+        raise CrossingError("two of its keys are the same JSON text; use text keys that differ")
+    return crossed
 
 
 def _plain_other(value: Any) -> Any:
@@ -60,7 +67,7 @@ def _plain_other(value: Any) -> Any:
         return _plain(simple)
     for base in (str, int, float):
         if isinstance(value, base):
-            return base(value)
+            return exactly(base, value)
     raise CrossingError(f"a value of type {type_name(value)} has no JSON form; convert it first")
 
 
@@ -95,7 +102,7 @@ def _plain_item(step: str, item: Any) -> Any:
 
 def _plain_key(key: Any) -> str:
     if isinstance(key, str):
-        return str(key)
+        return str.__str__(key)
     if key is None or isinstance(key, (bool, int, float)):
         text: str = json.dumps(key) if not isinstance(key, float) or key - key == 0 else repr(key)
         return text
