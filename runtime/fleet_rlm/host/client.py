@@ -112,9 +112,12 @@ class DriverClient:
         self._running, self._tool_raised = self._number, None
         try:
             self._send(header, code.encode("utf-8", "surrogatepass"))
-            return Outcome.of(self._until_done(), step)
+            done = self._until_done()
         finally:
             self._running = None
+        if self._tool_raised is not None:
+            raise self._tool_raised
+        return Outcome.of(done, step)
 
     def _until_done(self) -> Frame:
         try:
@@ -138,8 +141,6 @@ class DriverClient:
                 self._threads.submit(partial(self._answer, frame), context)
             elif kind == "fault":
                 raise SandboxError(f"the driver gave up: {_text(frame.payload)}")
-        if self._tool_raised is not None:
-            raise self._tool_raised
         return frame
 
     def _answer(self, call: Frame) -> None:
