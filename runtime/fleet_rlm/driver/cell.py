@@ -9,7 +9,7 @@ TYPE_CHECKING = False  # typing itself would cost a driver's start 6 ms
 if TYPE_CHECKING:
     from typing import Any, Dict, List
 
-__all__ = ["Cell", "describe_error"]
+__all__ = ["Cell", "class_name", "describe_error"]
 
 _ONLY_AST = 0x400  # PyCF_ONLY_AST; importing `ast` for the name costs a start 3 ms
 _LIBRARY_FRAMES = 4
@@ -41,6 +41,16 @@ class Cell:
         last = _ast.Interactive([tree.body.pop()])
         codes = [compile(tree, self._name, "exec", dont_inherit=True)] if tree.body else []
         return [*codes, compile(last, self._name, "single", dont_inherit=True)]
+
+
+_NAME_CHARACTERS = 200
+_name_of = type.__dict__["__name__"].__get__  # a metaclass can put anything in its place
+
+
+def class_name(error: BaseException) -> str:
+    """Return the name of the exception's class, cut to what a frame's header has room for."""
+    name: str = _name_of(type(error))
+    return name[:_NAME_CHARACTERS]
 
 
 def describe_error(error: BaseException) -> str:

@@ -6,6 +6,7 @@ own (leader and followers): no reader thread has to be woken, so a tool call cos
 
 from __future__ import annotations
 
+import _signal
 import _socket
 import _thread
 import itertools
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Channel", "ChannelClosedError", "Shield"]
 
+_handle, _mask = _signal.signal, _signal.pthread_sigmask
+_SIGINT, _SIG_UNBLOCK = _signal.SIGINT, _signal.SIG_UNBLOCK
 _PIECE = 1 << 16
 _ANCILLARY = _socket.CMSG_SPACE(16 * struct.calcsize("i"))
 _REPLIES = frozenset({"result", "text"})
@@ -41,8 +44,15 @@ class Shield:
         self.up = True
         self.pending = False
 
-    def on_interrupt(self, _signal: int, _frame: Any) -> None:
-        """The SIGINT handler."""
+        self.listen()
+
+    def listen(self) -> None:
+        """Be the SIGINT handler again, whatever code made of it, and forget what came between cells."""
+        _handle(_SIGINT, self._on_interrupt)
+        _mask(_SIG_UNBLOCK, (_SIGINT,))
+        self.pending = False
+
+    def _on_interrupt(self, _signal: int, _frame: Any) -> None:
         if self.up:
             self.pending = True
         else:

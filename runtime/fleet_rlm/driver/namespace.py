@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Namespace", "Values"]
 
 _INFLATE_BYTES = 4 << 20
+_NAMES_TOLD, _NAME_CHARACTERS = 200, 200  # a frame's header has room for as many, whatever their characters
 
 
 class Values:
@@ -113,10 +114,11 @@ class Namespace:
 
     def begin(self, inputs: Dict[str, Any]) -> None:
         """Make the cell's start clean: tools and inputs as the host has them."""
-        if not isinstance(self.names.get("__builtins__"), (dict, types.ModuleType)):
-            self.names["__builtins__"] = builtins
+        self.names["__builtins__"] = builtins
         self.names["__name__"] = "__main__"
         self.names["SUBMIT"] = self._owned["SUBMIT"]
+        for name in self._owned.keys() - self.names.keys():
+            self.names[name] = self._owned[name]
         for name in self._tools:
             self.names[name] = self._owned[name]
         self.names.update(inputs)
@@ -132,8 +134,7 @@ class Namespace:
         if now == self._known:
             return [], []
         skip = self._tools | self._inputs | self._owned.keys()
-        come = [name for name in now - self._known if isinstance(name, str) and name not in skip]
-        gone = [name for name in self._known - now if name not in skip]
-        self._known = set(now)
-        shown = [name for name in come if not name.startswith("_")]
-        return sorted(shown), sorted(gone)
+        known, self._known = self._known, {name for name in now if type(name) is str}
+        come = [name[:_NAME_CHARACTERS] for name in self._known - known - skip if name[:1] != "_"]
+        gone = [name[:_NAME_CHARACTERS] for name in known - self._known - skip]
+        return sorted(come)[:_NAMES_TOLD], sorted(gone)[:_NAMES_TOLD]

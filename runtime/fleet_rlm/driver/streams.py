@@ -23,7 +23,7 @@ class _CellStream(io.TextIOWrapper):
 
     def write(self, text: str) -> int:
         with self.owner.writing:
-            if self.owner.leftover and self.owner.is_leftover():
+            if self.owner.is_leftover():
                 return self.owner.keep_background(text)
             return super().write(text)
 
@@ -36,7 +36,7 @@ class Streams:
 
     def __init__(self, pipe: int) -> None:
         self._pipe = pipe
-        self.writing = _thread.allocate_lock()
+        self.writing = _thread.RLock()  # a signal's handler may print while its thread is printing
         self.leftover: FrozenSet[Any] = frozenset()
         self._background: List[str] = []
         self._background_size = 0
@@ -72,12 +72,13 @@ class Streams:
         try:
             sys.stdout.flush()
             sys.stderr.flush()
-        except Exception:  # noqa: BLE001, S110 - the cell's own stream objects may do anything
+        except BaseException:  # noqa: BLE001, S110 - the cell's own stream objects may do anything
             pass
         try:
             self._out.flush()
         except (OSError, ValueError):
             self._open()
+            sys.stdout, sys.stderr = self._out, self._err  # the old ones go, and with them what they held
 
     def _threads(self) -> FrozenSet[Any]:
         threading = sys.modules.get("threading")
@@ -87,9 +88,9 @@ class Streams:
 
     def is_leftover(self) -> bool:
         """Whether the calling thread was started by an earlier cell."""
-        return (
-            _thread.get_ident() != self._main and sys.modules["threading"].current_thread() in self.leftover
-        )
+        if not self.leftover or _thread.get_ident() == self._main:
+            return False
+        return sys.modules["threading"].current_thread() in self.leftover
 
     def keep_background(self, text: str) -> int:
         """Put aside what a leftover thread wrote; the oldest goes beyond a limit."""

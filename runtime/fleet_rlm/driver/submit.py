@@ -19,9 +19,14 @@ class Submission(BaseException):
 
 
 class Submitter:
-    """The ``SUBMIT`` of one worker; keeps the running cell's answer packed, so that it cannot change."""
+    """The ``SUBMIT`` of one worker; keeps the running cell's answer packed, so that it cannot change.
 
-    def __init__(self) -> None:
+    Args:
+        is_leftover: whether the calling thread was started by an earlier cell.
+    """
+
+    def __init__(self, is_leftover: Callable[[], bool]) -> None:
+        self._is_leftover = is_leftover
         self._fields: Optional[List[Field]] = None
         self.answer: Optional[str] = None
 
@@ -38,7 +43,10 @@ class Submitter:
 
         Raises:
             TypeError: the values do not fit the output fields, or one cannot leave the sandbox.
+            RuntimeError: the caller is a thread that an earlier cell left behind.
         """
+        if self._is_leftover():
+            raise RuntimeError("SUBMIT must be called before the step that started this thread ends")
         if self.answer is None:
             fields = self._fields if self._fields is not None else [{"name": "output"}]
             pairs = _matched(fields, values, named)

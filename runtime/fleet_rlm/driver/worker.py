@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import _signal
 import builtins
 import os
-import signal
 import sys
 
 from fleet_rlm.driver import helpers
-from fleet_rlm.driver.cell import Cell, describe_error
+from fleet_rlm.driver.cell import Cell, class_name, describe_error
 from fleet_rlm.driver.channel import Channel, Shield
 from fleet_rlm.driver.namespace import Namespace, Values
 from fleet_rlm.driver.streams import Streams
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Worker"]
 
-_NAMES_TOLD = 1000
+# What ends with its cell; bound now, because code may put others in their place.
+_no_trace, _no_profile, _no_alarm = sys.settrace, sys.setprofile, _signal.alarm
 
 
 class Worker:
@@ -32,11 +33,10 @@ class Worker:
 
     def __init__(self, end: Any, pipe: int, options: Dict[str, Any]) -> None:
         self._shield = Shield()
-        signal.signal(signal.SIGINT, self._shield.on_interrupt)
         self._pid = os.getpid()
         self._channel = Channel(end, self._shield)
         self._streams = Streams(pipe)
-        self._submitter = Submitter()
+        self._submitter = Submitter(self._streams.is_leftover)
         self._values = Values()
         self._raised: Dict[str, type[Exception]] = {}
         helpers.VOLUME.root = options.get("volume")
@@ -70,7 +70,7 @@ class Worker:
 
     def _execute(self, frame: Frame) -> None:
         number = frame.header["id"]
-        self._shield.pending = False
+        self._shield.listen()
         self._submitter.begin()
         self._streams.begin()
         done, detail = self._outcome(frame)
@@ -79,7 +79,7 @@ class Worker:
         self._streams.end()
         come, gone = self._namespace.changes()
         if come or gone:
-            done.update(come=come[:_NAMES_TOLD], gone=gone[:_NAMES_TOLD])
+            done.update(come=come, gone=gone)
         self._channel.send({"type": "done", "id": number, **done}, detail.encode("utf-8", "surrogatepass"))
 
     def _outcome(self, frame: Frame) -> tuple[Dict[str, Any], str]:
@@ -95,31 +95,37 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - whatever stops Python from compiling is the code's fault
             return {
                 "outcome": "syntax",
-                "error": type(error).__name__,
+                "error": class_name(error),
                 "line": getattr(error, "lineno", None),
             }, (describe_error(error))
         self._namespace.begin(inputs)
         raised = self._run(codes)
-        self._namespace.end()
         if self._submitter.answer is not None:
             return {"outcome": "submit"}, self._submitter.answer
         if raised is None:
             return {"outcome": "ok"}, ""
-        return {"outcome": "error", "error": type(raised).__name__}, describe_error(raised)
+        return {"outcome": "error", "error": class_name(raised)}, describe_error(raised)
 
     def _run(self, codes: List[Any]) -> Optional[BaseException]:
         """Execute with interrupts let through; return what the code raised, if anything."""
+        shield, namespace, everything, submission, class_of = (
+            self._shield, self._namespace, BaseException, Submission, type,
+        )  # fmt: skip
         try:
             sys.displayhook = _display
             try:
-                self._shield.lower()
+                shield.lower()
                 for code in codes:
-                    exec(code, self._namespace.names)  # noqa: S102 - running code is what a worker is for
+                    exec(code, namespace.names)  # noqa: S102 - running code is what a worker is for
             finally:
-                self._shield.up = True
-        except BaseException as raised:  # noqa: BLE001 - nothing that code raises may end the session
-            self._shield.up = True
-            return None if isinstance(raised, Submission) else raised
+                shield.up = True
+                _no_trace(None)
+                _no_profile(None)
+                _no_alarm(0)
+                namespace.end()
+        except everything as raised:  # nothing that code raises may end the session
+            shield.up = True
+            return None if class_of(raised) is submission else raised
         return None
 
     def _tool(self, name: str) -> Callable[..., Any]:
