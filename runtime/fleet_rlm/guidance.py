@@ -56,7 +56,7 @@ def explain(outcome: Outcome, timeout: float | None, inputs: Collection[str]) ->
         timeout: the limit of a step, in seconds.
         inputs: names of the variables that are bound at every step.
     """
-    spent = f"after {timeout:g} s " if timeout and outcome.reason != "request" else ""
+    spent = f"after {timeout:g} s " if timeout and "timeout" in (outcome.reason, outcome.detail) else ""
     if outcome.kind == "error":
         told = outcome.detail
     elif outcome.kind == "interrupted":
@@ -64,8 +64,9 @@ def explain(outcome: Outcome, timeout: float | None, inputs: Collection[str]) ->
     else:
         gone = ", ".join(outcome.lost[:_NAMES_TOLD]) + (", …" if len(outcome.lost) > _NAMES_TOLD else "")
         kept = f"The inputs ({', '.join(sorted(inputs))}), the" if inputs else "The"
+        whose, unrun = ("The", ", and this step was not run") if outcome.reason == "before" else ("This step's", "")
         told = (
-            f"This step's Python process ended ({_cause(outcome.detail, spent)}); a fresh one took over. "
+            f"{whose} Python process ended ({_cause(outcome.detail, spent)}); a fresh one took over{unrun}. "
             f"Gone are all imports, functions and variables{f' ({gone})' if gone else ''}. "
             f"{kept} tools and the helpers are at hand again."
         )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any, Dict, List, Tuple
 
 __all__ = [
+    "MAX_CALLS",
     "MAX_GUEST_PAYLOAD",
     "MAX_HEADER",
     "MAX_PAYLOAD",
@@ -37,6 +38,9 @@ MAX_PAYLOAD = 1 << 40
 MAX_GUEST_PAYLOAD = 256 << 20
 """Largest payload of a frame that generated code causes: a tool call's arguments or an answer. Whoever reads
 such frames holds them in memory, and code that forges them must not decide how much."""
+
+MAX_CALLS = 1000
+"""Most tool calls of one worker that are under way at once: each costs the host a thread."""
 
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 _decode = json.JSONDecoder().raw_decode

@@ -62,6 +62,9 @@ class Child:
             fcntl.fcntl(self.pipe, getattr(fcntl, "F_SETPIPE_SZ", 1031), _PIPE_BYTES)
         poll.register(self._end.fileno(), select.POLLIN)
         poll.register(self.pipe, select.POLLIN)
+        self.death = _death_of(self.pid)
+        if self.death >= 0:
+            poll.register(self.death, select.POLLIN)
 
     @property
     def socket(self) -> int:
@@ -135,6 +138,10 @@ class Child:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGINT)
 
+    def has_ended(self) -> bool:
+        """Whether its process has; it stays to be reaped by ``end``."""
+        return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
     def end(self) -> Optional[int]:
         """Kill it and its process group, and close what is held of it.
 
@@ -168,6 +175,17 @@ class Child:
             self._poll.unregister(self.pipe)
         self._end.close()
         os.close(self.pipe)
+        if self.death >= 0:
+            self._poll.unregister(self.death)
+            os.close(self.death)
+
+
+def _death_of(pid: int) -> int:
+    """A descriptor that is readable once the process has ended, or -1 where the system has none."""
+    try:
+        return os.pidfd_open(pid)
+    except (AttributeError, OSError):
+        return -1
 
 
 def _rights(descriptors: List[int]) -> Tuple[int, int, bytes]:

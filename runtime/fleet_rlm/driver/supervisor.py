@@ -15,17 +15,19 @@ import time
 from fleet_rlm.driver.child import Child
 from fleet_rlm.driver.spool import Archive, Spool
 from fleet_rlm.driver.upstream import Upstream
-from fleet_rlm.protocol import PROTOCOL, Frame, FrameError, FrameReader, encode_frame
+from fleet_rlm.protocol import MAX_CALLS, PROTOCOL, Frame, FrameError, FrameReader, encode_frame
 
 TYPE_CHECKING = False  # typing itself would cost a driver's start 6 ms
 if TYPE_CHECKING:
     import _socket
-    from typing import Any, Dict, List, Optional
+    from typing import Any, Dict, List, Optional, Set, Tuple
+
+    _Loss = Tuple[str, List[str]]  # what ended a worker, and the names that are gone
 
 __all__ = ["Supervisor"]
 
 _OUTCOMES = frozenset({"ok", "submit", "error", "syntax"})
-_NAMES_TOLD = 1000
+_NAMES_TOLD = 200
 _NAME_CHARACTERS = 200
 
 
@@ -62,6 +64,8 @@ class Supervisor:
         self._history: Dict[str, Frame] = {}
         self._cell: Optional[_Cell] = None
         self._probe: Dict[str, str] = {}
+        self._calls: Set[int] = set()  # the worker's calls that the host has not answered
+        self._unreported: Optional[_Loss] = None
 
     def run(self) -> None:
         """Serve until the host ends the session, goes away, or falls silent for too long."""
@@ -100,6 +104,9 @@ class Supervisor:
                     self._child.flush()
                 if event & ~select.POLLOUT and not self._listen():
                     self._replace()
+            elif descriptor == self._child.death and self._child.has_ended():
+                self._listen()  # its last words; a forked copy of it may hold its socket open
+                self._replace()
         return self._on_time() if waiting else True
 
     def _patience(self) -> int:
@@ -124,6 +131,9 @@ class Supervisor:
             cell.reason = reason
             cell.deadline = time.monotonic() + cell.grace
             self._child.interrupt()
+            for number in self._calls:  # or its threads would wait for tools, and the cell for its threads
+                self._refuse(number, "the step was interrupted")
+            self._calls.clear()
 
     # The host
 
@@ -148,9 +158,14 @@ class Supervisor:
             if self._cell is not None:
                 raise FrameError("an execute while another one runs")
             self._cell = _Cell(header)
-            self._child.send(frame.data)
+            if self._unreported is None:
+                self._child.send(frame.data)
+            else:
+                self._report(self._cell, *self._unreported)
         elif kind == "result":
-            if header["worker"] == self._child.generation:  # ids of calls start anew with each worker
+            # ids of calls start anew with each worker
+            if header["worker"] == self._child.generation and header["id"] in self._calls:
+                self._calls.remove(header["id"])
                 self._child.send(frame.data)
         elif kind in ("value", "configure", "forget"):
             self._remember(frame)
@@ -202,9 +217,9 @@ class Supervisor:
         if kind == "done":
             return self._finish(frame)
         if kind == "call":
-            self._relay_call(int(header["id"]), str(header["name"]), frame.payload)
+            self._relay_call(_whole(header["id"]), _text(header["name"]), frame.payload)
         elif kind == "output":
-            self._child.send(self._kept_output(int(header["id"]), int(header["step"])))
+            self._child.send(self._kept_output(_whole(header["id"]), _whole(header["step"])))
         elif kind == "up" and not self._child.is_up:
             return self._welcome(header.get("probe", {}))
         else:
@@ -223,11 +238,19 @@ class Supervisor:
 
     def _relay_call(self, number: int, name: str, payload: bytes) -> None:
         if self._cell is None:
-            refusal = b'["no cell is running: host tools answer only while one is"]'
-            result = {"type": "result", "id": number, "ok": False, "error": "RuntimeError"}
-            self._child.send(encode_frame(result, refusal))
-            return
-        self._say({"type": "call", "id": number, "worker": self._child.generation, "name": name}, payload)
+            self._refuse(number, "no step is running: host tools answer only while one is")
+        elif self._cell.reason is not None:
+            self._refuse(number, "the step was interrupted")
+        elif len(self._calls) >= MAX_CALLS:
+            self._refuse(number, f"{MAX_CALLS:,} calls are under way, which is the most at once")
+        else:
+            self._calls.add(number)
+            self._say({"type": "call", "id": number, "worker": self._child.generation, "name": name}, payload)
+
+    def _refuse(self, number: int, why: str) -> None:
+        """Answer a call in the host's place."""
+        result = {"type": "result", "id": number, "ok": False, "error": "RuntimeError"}
+        self._child.send(encode_frame(result, f'["{why}"]'.encode()))
 
     def _take(self, data: bytes) -> None:
         if self._cell is not None:
@@ -239,13 +262,13 @@ class Supervisor:
         if cell is None or header["id"] != cell.number or header["outcome"] not in _OUTCOMES:
             return False
         if cell.step:  # dspy's own preparations are made again, so nothing of them is ever lost
-            self._child.names.update(str(name)[:_NAME_CHARACTERS] for name in header.get("come", ()))
-            self._child.names.difference_update(map(str, header.get("gone", ())))
+            self._child.names.update(_text(name) for name in header.get("come", ()))
+            self._child.names.difference_update(map(_text, header.get("gone", ())))
         facts: Dict[str, Any] = {}
         if "error" in header:
-            facts["error"] = str(header["error"])[:_NAME_CHARACTERS]
-        if isinstance(header.get("line"), int):
-            facts["line"] = header["line"]
+            facts["error"] = _text(header["error"])
+        if header.get("line") is not None:
+            facts["line"] = _whole(header["line"])
         outcome = header["outcome"]
         if cell.reason is not None and facts.get("error") == "KeyboardInterrupt":
             outcome, facts["reason"] = "interrupted", cell.reason
@@ -295,13 +318,44 @@ class Supervisor:
         if not old.is_up:
             self._say({"type": "fault"}, b"the worker did not start: " + old.last_words)
             raise BrokenPipeError
-        if cell is not None:
+        lost: List[str] = sorted(old.names)[:_NAMES_TOLD]
+        if cell is None:
+            self._unreported = self._unreported or (_cause(status), lost)
+        else:
             why = cell.reason if cell.reason and status is None else _cause(status)
-            lost: List[str] = sorted(old.names)[:_NAMES_TOLD]
             self._conclude(cell, "lost", why.encode(), {"lost": lost})
         old.close()
+        self._calls.clear()
         kept = {frame.header["fd"] for frame in self._history.values() if "fd" in frame.header}
         self._child = Child(old.generation + 1, self._poll, kept, self._serve_as_worker)
+
+
+    def _report(self, cell: _Cell, why: str, lost: List[str]) -> None:
+        """End a cell unrun, because a worker has died since the last one and its code may count on it."""
+        self._unreported = None
+        self._conclude(cell, "lost", why.encode(), {"lost": lost, "reason": "before"})
+
+
+def _whole(value: Any) -> int:
+    """Return a number from a worker's frame.
+
+    Raises:
+        FrameError: it is not a whole one that a header has room for.
+    """
+    if type(value) is not int or not 0 <= value < 1 << 63:
+        raise FrameError("a number is needed")
+    return value
+
+
+def _text(value: Any) -> str:
+    """Return a name from a worker's frame, cut.
+
+    Raises:
+        FrameError: it is not text.
+    """
+    if type(value) is not str:
+        raise FrameError("text is needed")
+    return value[:_NAME_CHARACTERS]
 
 
 def _notice(step: int, cut: int, total: int) -> str:
@@ -312,7 +366,8 @@ def _notice(step: int, cut: int, total: int) -> str:
 def _cause(status: Optional[int]) -> str:
     """What ended a worker, from its wait status; None if the supervisor ended it for what it sent."""
     if status is None:
-        return "frames that its code forged"
+        return "its code forged frames, or took its descriptors away"
     if os.WIFSIGNALED(status):
-        return f"signal {signal.Signals(os.WTERMSIG(status)).name}"
+        number = os.WTERMSIG(status)
+        return f"signal {number if number >= signal.SIGRTMIN else signal.Signals(number).name}"
     return f"exit {os.WEXITSTATUS(status)}"
