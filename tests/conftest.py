@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from loopback.openai_server import OpenAIServer
+from sandbox_kinds import Kind, usable
 
 KEPT = ("PATH", "LANG", "LC_ALL", "TERM", "TMPDIR", "SSL_CERT_FILE", "FLEET_RLM_TEST_")
 
@@ -32,3 +33,9 @@ def openai_server() -> Iterator[OpenAIServer]:
     """An OpenAI-compatible server on the loopback address; it echoes until told otherwise."""
     with OpenAIServer() as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def kind(request) -> Kind:
+    """The kind of sandbox that a test marked ``each_kind`` runs against."""
+    return usable(request.param)
