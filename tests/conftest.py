@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from loopback.modal.fixture import modal_plane, modal_plane_of_session
 from loopback.openai_server import OpenAIServer
 from sandbox_kinds import Kind, usable
+
+__all__ = ["modal_plane", "modal_plane_of_session"]
 
 KEPT = ("PATH", "LANG", "LC_ALL", "TERM", "TMPDIR", "SSL_CERT_FILE", "FLEET_RLM_TEST_")
 
@@ -39,3 +42,11 @@ def openai_server() -> Iterator[OpenAIServer]:
 def kind(request) -> Kind:
     """The kind of sandbox that a test marked ``each_kind`` runs against."""
     return usable(request.param)
+
+
+@pytest.fixture(autouse=True)
+def plane_of_kind(request, home, monkeypatch) -> None:  # noqa: ARG001 - after the environment was emptied
+    """What leads the Modal SDK to the loopback plane, for the kinds that need it."""
+    if "kind" in request.fixturenames and request.getfixturevalue("kind").plane:
+        for name, value in request.getfixturevalue("modal_plane_of_session").settings.items():
+            monkeypatch.setenv(name, value)

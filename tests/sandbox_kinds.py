@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -14,8 +13,14 @@ import pytest
 from fleet_rlm.interpreter import LocalSandboxInterpreter, SandboxInterpreter, TrustedInterpreter
 from fleet_rlm.sandboxes.local import LocalSandbox
 from fleet_rlm.sandboxes.local.choose import candidates
+from fleet_rlm.sandboxes.modal import ModalSandbox
+from loopback.modal.container import refusal
 
-__all__ = ["KINDS", "Kind", "each_kind", "usable"]
+__all__ = ["KINDS", "LOCAL_KINDS", "Kind", "each_kind", "each_local_kind", "usable"]
+
+_IN_CI = bool(
+    os.environ.get("CI")
+)  # asked now: each test has an environment of its own, in which it is not set
 
 
 @dataclass(frozen=True)
@@ -26,53 +31,59 @@ class Kind:
         name: shown in test ids.
         make: makes an interpreter from the keyword arguments all kinds share.
         missing: why it cannot run here, or None.
-        confined: whether code is kept from processes, files and network.
+        confined: whether code is kept from starting processes.
+        plane: whether it needs the loopback control plane of Modal.
     """
 
     name: str
     make: Callable[..., SandboxInterpreter]
     missing: Callable[[], str | None] = lambda: None
-    confined: bool = True
+    confined: bool = False
+    plane: bool = False
 
-    def __call__(self, *args: Any, **options: Any) -> SandboxInterpreter:
+    def __call__(self, **options: Any) -> SandboxInterpreter:
         """Make an interpreter; nothing is started."""
-        return self.make(*args, **options)
+        return self.make(**options)
 
 
 def _local(confinement: str) -> Kind:
     """The embedded sandbox under one confinement."""
 
     def missing() -> str | None:
-        sandbox = LocalSandbox(confinement=confinement)
         (candidate,) = candidates(confinement)
-        problem = candidate.unavailable(sandbox.policy)
+        problem = candidate.unavailable(LocalSandbox(confinement=confinement).policy)
         return None if problem is None else problem.reason
 
     make = partial(LocalSandboxInterpreter, confinement=confinement, memory=1 << 30)
-    return Kind(f"local[{confinement}]", make, missing)
+    return Kind(f"local[{confinement}]", make, missing, confined=True)
 
 
-KINDS = (
-    Kind("trusted", TrustedInterpreter, confined=False),
+def _modal(**options: Any) -> SandboxInterpreter:
+    return SandboxInterpreter(sandbox=ModalSandbox(), **options)
+
+
+LOCAL_KINDS = (
+    Kind("trusted", TrustedInterpreter),
     _local("bwrap"),
     _local("landlock"),
 )
+KINDS = (*LOCAL_KINDS, Kind("modal", _modal, refusal, plane=True))
 
 
 def usable(kind: Kind) -> Kind:
     """Return ``kind`` if it can run here; without it a developer's run skips, and CI fails."""
     reason = kind.missing()
     if reason is not None:
-        if os.environ.get("FLEET_RLM_TEST_CI") or "CI" in _STARTED_WITH:
-            pytest.fail(f"{kind.name} cannot run here: {reason}")
-        pytest.skip(reason)
+        (pytest.fail if _IN_CI else pytest.skip)(f"{kind.name} cannot run here: {reason}")
     return kind
 
 
-def each_kind(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Run a test or a suite once for every kind, as its ``kind`` fixture."""
-    return pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name, indirect=True)(function)
+def _named(kind: Kind) -> str:
+    return kind.name
 
 
-_STARTED_WITH = frozenset(os.environ)  # tests run with an environment of their own, in which CI is not set
-assert sys.version_info >= (3, 10)
+each_kind = pytest.mark.parametrize("kind", KINDS, ids=_named, indirect=True, scope="module")
+"""Runs a test once for every kind, as its ``kind`` fixture."""
+
+each_local_kind = pytest.mark.parametrize("kind", LOCAL_KINDS, ids=_named, indirect=True, scope="module")
+"""The same for the kinds whose processes are this machine's own."""

@@ -21,7 +21,11 @@ class Ended:
 
 
 def run(
-    interpreter: Any, code: str, variables: dict[str, Any] | None = None, *, interrupt_after: float | None = None
+    interpreter: Any,
+    code: str,
+    variables: dict[str, Any] | None = None,
+    *,
+    interrupt_after: float | None = None,
 ) -> Ended:
     """Execute, and keep whatever comes of it; interrupted after so many seconds."""
     timer = threading.Timer(interrupt_after or 0, interpreter.interrupt)
@@ -60,7 +64,9 @@ class Ok(Outcome):
 
     def fits(self, ended: Ended) -> bool:
         return (
-            ended.error is None and not isinstance(ended.result, FinalOutput) and self._told(ended.result or "")
+            ended.error is None
+            and not isinstance(ended.result, FinalOutput)
+            and self._told(ended.result or "")
         )
 
 
@@ -107,9 +113,7 @@ class Lost(Outcome):
     keeps_state = False
 
     def fits(self, ended: Ended) -> bool:
-        return (
-            type(ended.error) is CodeExecutionError and _is_lost(ended.error) and self._told(ended.error)
-        )
+        return type(ended.error) is CodeExecutionError and _is_lost(ended.error) and self._told(ended.error)
 
 
 class Dead(Outcome):

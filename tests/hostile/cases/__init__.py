@@ -1,6 +1,18 @@
 """Hostile cells, by what they attack. Each says what the worst is that it may do."""
 
-from hostile.cases import answers, crashes, endings, exceptions, loops, processes, source, streams, tampering, threads, tools
+from hostile.cases import (
+    answers,
+    crashes,
+    endings,
+    exceptions,
+    loops,
+    processes,
+    source,
+    streams,
+    tampering,
+    threads,
+    tools,
+)
 from hostile.cases.case import Case
 
 __all__ = ["CASES", "Case"]

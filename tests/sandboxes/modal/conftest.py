@@ -10,9 +10,6 @@ import pytest
 
 from fleet_rlm.host.client import DriverClient, Limits
 from fleet_rlm.sandboxes.modal import ModalSandbox, ModalSettings
-from loopback.modal.fixture import modal_plane, modal_plane_of_session
-
-__all__ = ["modal_plane", "modal_plane_of_session"]
 
 ROOT = Path(__file__).parents[3]
 
