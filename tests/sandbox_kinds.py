@@ -10,10 +10,14 @@ from typing import Any
 
 import pytest
 
-from fleet_rlm.interpreter import LocalSandboxInterpreter, SandboxInterpreter, TrustedInterpreter
+from fleet_rlm.interpreter import (
+    LocalSandboxInterpreter,
+    ModalInterpreter,
+    SandboxInterpreter,
+    TrustedInterpreter,
+)
 from fleet_rlm.sandboxes.local import LocalSandbox
 from fleet_rlm.sandboxes.local.choose import candidates
-from fleet_rlm.sandboxes.modal import ModalSandbox
 from loopback.modal.container import refusal
 
 __all__ = ["KINDS", "LOCAL_KINDS", "Kind", "each_kind", "each_local_kind", "usable"]
@@ -58,16 +62,12 @@ def _local(confinement: str) -> Kind:
     return Kind(f"local[{confinement}]", make, missing, confined=True)
 
 
-def _modal(**options: Any) -> SandboxInterpreter:
-    return SandboxInterpreter(sandbox=ModalSandbox(), **options)
-
-
 LOCAL_KINDS = (
     Kind("trusted", TrustedInterpreter),
     _local("bwrap"),
     _local("landlock"),
 )
-KINDS = (*LOCAL_KINDS, Kind("modal", _modal, refusal, plane=True))
+KINDS = (*LOCAL_KINDS, Kind("modal", ModalInterpreter, refusal, plane=True))
 
 
 def usable(kind: Kind) -> Kind:

@@ -44,7 +44,8 @@ class Cell:
 
 
 _NAME_CHARACTERS = 200
-_name_of = type.__dict__["__name__"].__get__  # a metaclass can put anything in its place
+_name_of = type.__dict__["__name__"].__get__  # a class can put anything in the place of these two
+_trace_of = BaseException.__dict__["__traceback__"].__get__
 
 
 def class_name(error: BaseException) -> str:
@@ -81,7 +82,7 @@ def _format(error: BaseException) -> str:
 
 def _format_bare(error: BaseException) -> str:
     """The same without importing or asking anything: for when descriptors, memory or modules are gone."""
-    lines, trace = ["Traceback (most recent call last):"], error.__traceback__
+    lines, trace = ["Traceback (most recent call last):"], _trace_of(error)
     while trace is not None:
         name = trace.tb_frame.f_code.co_filename
         if name.startswith("<step "):
@@ -91,7 +92,7 @@ def _format_bare(error: BaseException) -> str:
         message = str(error)
     except BaseException:  # noqa: BLE001 - its __str__ is the code's own
         message = "(the exception could not be printed)"
-    return "\n".join([*lines, f"{type(error).__name__}: {message}"])
+    return "\n".join([*lines, f"{class_name(error)}: {message}"])
 
 
 def _trim(told: Any, seen: set[int]) -> None:

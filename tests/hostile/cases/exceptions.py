@@ -97,6 +97,11 @@ CASES = (
         Fails(),
     ),
     case(
+        "traceback-lies",
+        "class E(Exception):\n    __traceback__ = property(lambda self: 1 / 0)\nraise E('x')",
+        Fails("E: x|could not be printed"),
+    ),
+    case(
         "traceback-removed",
         "try: 1 / 0\nexcept Exception as error:\n    raise error.with_traceback(None) from None",
         Fails("ZeroDivisionError"),
