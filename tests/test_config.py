@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from fleet_rlm.config import SETTINGS, Layer, Origin, Settings, load_settings, resolve_settings
+from fleet_rlm.config.paths import Paths
 from fleet_rlm.errors import ConfigurationError
-from fleet_rlm.paths import Paths
 
 KEY = "sk-a-very-secret-key-1234"
 

@@ -10,14 +10,14 @@ import dspy
 import pytest
 
 from fleet_rlm.errors import UsageError
-from fleet_rlm.limits import Endings, LimitReachedError, run_until
-from fleet_rlm.mapping import DocumentMap
-from fleet_rlm.places import Factory, choose
-from fleet_rlm.recorder import Recorder
 from fleet_rlm.rlm import RLM
-from fleet_rlm.run import RunOptions
+from fleet_rlm.runs.document_map import DocumentMap
+from fleet_rlm.runs.endings import Endings, LimitReachedError, run_until
+from fleet_rlm.runs.options import RunOptions
+from fleet_rlm.runs.places import Factory, choose
+from fleet_rlm.runs.recorder import Recorder
+from fleet_rlm.runs.wiring import load_settings
 from fleet_rlm.sandboxes.trusted import TrustedSandbox
-from fleet_rlm.wiring import load_settings
 
 
 def test_run_until_returns():

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet_rlm.redact import REDACTED, Redactor
+from fleet_rlm.config.redact import REDACTED, Redactor
 
 SECRET = 'pä ss+/"word\\1'
 

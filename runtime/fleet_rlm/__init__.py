@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import dspy
 
     from fleet_rlm.api import (
+        describe,
         run_api_endpoints,
         run_architecture,
         run_basic,
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
         run_long_context,
         run_trajectory,
     )
-    from fleet_rlm.description import describe
     from fleet_rlm.errors import (
         ConfigurationError,
         ConfinementError,
@@ -91,6 +91,7 @@ __all__ = [
 
 _HOMES = {
     "api": (
+        "describe",
         "run_api_endpoints",
         "run_architecture",
         "run_basic",
@@ -99,7 +100,6 @@ _HOMES = {
         "run_long_context",
         "run_trajectory",
     ),
-    "description": ("describe",),
     "errors": (
         "ConfigurationError",
         "ConfinementError",

@@ -1,4 +1,4 @@
-"""The runners as Python functions: thin, so that an editor can show what each one takes.
+"""The public functions: the runners, thin, so that an editor can show what each one takes, and ``describe``.
 
 Every function takes the keyword options of ``RunOptions`` as well. Its defaults are the runner's; a test
 keeps them equal to the table.
@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from fleet_rlm.progress import ignore
-from fleet_rlm.run import RunOptions, execute
 from fleet_rlm.runners import RUNNERS
+from fleet_rlm.runs.execution import execute
+from fleet_rlm.runs.options import RunOptions
+from fleet_rlm.runs.progress import ignore
 
 if TYPE_CHECKING:
     import os
@@ -19,11 +20,12 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack
 
-    from fleet_rlm.progress import Listener
+    from fleet_rlm.runs.progress import Listener
 
     Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 __all__ = [
+    "describe",
     "run_api_endpoints",
     "run_architecture",
     "run_basic",
@@ -32,6 +34,14 @@ __all__ = [
     "run_long_context",
     "run_trajectory",
 ]
+
+
+def describe() -> dict[str, Any]:
+    """Return everything that this version offers, as JSON data; what ``fleet-rlm describe --json`` prints."""
+    from fleet_rlm.cli.app import app  # noqa: PLC0415 - the commands are described by their own tree
+    from fleet_rlm.description import description_of  # noqa: PLC0415
+
+    return description_of(app)
 
 
 class Options(TypedDict, total=False):

@@ -7,14 +7,17 @@ tasks, runners, settings and exit codes from their tables.
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fleet_rlm import __version__, errors
 from fleet_rlm.protocol import PROTOCOL
 from fleet_rlm.runners import RUNNERS
 from fleet_rlm.signatures import TASKS
 
-__all__ = ["describe", "exit_codes"]
+if TYPE_CHECKING:
+    import click
+
+__all__ = ["description_of", "exit_codes"]
 
 SANDBOXES = {
     "auto": "modal if that is configured as the default, else local",
@@ -25,12 +28,16 @@ SANDBOXES = {
 """What ``--sandbox`` takes."""
 
 
-def describe() -> dict[str, Any]:
-    """Return everything that this version offers, as JSON data. Imports neither dspy nor modal."""
+def description_of(app: click.Group) -> dict[str, Any]:
+    """Return everything that this version offers, as JSON data. Imports neither dspy nor modal.
+
+    Args:
+        app: the tree of commands.
+    """
     return {
         "version": __version__,
         "protocol": PROTOCOL,
-        "commands": _commands(),
+        "commands": _commands(app),
         "runners": _runners(),
         "signatures": _signatures(),
         "helpers": _helpers(),
@@ -51,9 +58,7 @@ def exit_codes() -> dict[str, str]:
     return dict(sorted(table.items(), key=lambda item: int(item[0])))
 
 
-def _commands() -> list[dict[str, Any]]:
-    from fleet_rlm.cli.app import app  # noqa: PLC0415 - it imports this package's tables, not the other way round
-
+def _commands(app: click.Group) -> list[dict[str, Any]]:
     return [
         {
             "name": name,

@@ -9,9 +9,9 @@ import shutil
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fleet_rlm import places, wiring
 from fleet_rlm.errors import FleetError
-from fleet_rlm.run import RunOptions
+from fleet_rlm.runs import places, wiring
+from fleet_rlm.runs.options import RunOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -64,7 +64,9 @@ def explain(outcome: Outcome, timeout: float | None, inputs: Collection[str]) ->
     else:
         gone = ", ".join(outcome.lost[:_NAMES_TOLD]) + (", …" if len(outcome.lost) > _NAMES_TOLD else "")
         kept = f"The inputs ({', '.join(sorted(inputs))}), the" if inputs else "The"
-        whose, unrun = ("The", ", and this step was not run") if outcome.reason == "before" else ("This step's", "")
+        whose, unrun = (
+            ("The", ", and this step was not run") if outcome.reason == "before" else ("This step's", "")
+        )
         told = (
             f"{whose} Python process ended ({_cause(outcome.detail, spent)}); a fresh one took over{unrun}. "
             f"Gone are all imports, functions and variables{f' ({gone})' if gone else ''}. "

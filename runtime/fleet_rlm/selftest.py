@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fleet_rlm.errors import DocumentError
-from fleet_rlm.run import RunOptions, execute
 from fleet_rlm.runners import RUNNERS
+from fleet_rlm.runs.execution import execute
+from fleet_rlm.runs.options import RunOptions
 
 if TYPE_CHECKING:
-    from fleet_rlm.progress import Listener
+    from fleet_rlm.runs.progress import Listener
 
 __all__ = ["Outcome", "exact_count", "self_test", "sources"]
 

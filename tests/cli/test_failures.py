@@ -106,8 +106,8 @@ def test_bug(fleet, home, tmp_path):
     """An unexpected exception names its log file, which holds the traceback without secrets."""
     (tmp_path / "sitecustomize.py").write_text(
         "import fleet_rlm.description as d\n"
-        "def broken():\n    raise RuntimeError('token sk-abcdefgh12345678')\n"
-        "d.describe = broken\n"
+        "def broken(app):\n    raise RuntimeError('token sk-abcdefgh12345678')\n"
+        "d.description_of = broken\n"
     )
     ended = fleet(
         "describe", "--json", env={"PYTHONPATH": str(tmp_path), "FLEET_RLM_HOME": str(home / "ours")}

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 import fleet_rlm
+from fleet_rlm import describe
 from fleet_rlm.cli.app import app
 from fleet_rlm.cli.reference import reference
-from fleet_rlm.description import describe
 from fleet_rlm.signatures import TASKS
 
 ROOT = Path(__file__).parents[2]

@@ -135,6 +135,6 @@ class TestConfigurePlannerFromEnv:
 def test_importing_is_cheap():
     """Importing the settings and the models loads neither dspy nor yaml nor dotenv."""
     heavy = {"dspy", "litellm", "modal", "yaml", "dotenv", "platformdirs"}
-    program = f"import sys, fleet_rlm.config, fleet_rlm.models, fleet_rlm.redact; print(sorted({heavy} & set(sys.modules)))"
+    program = f"import sys, fleet_rlm.config, fleet_rlm.models, fleet_rlm.config.redact; print(sorted({heavy} & set(sys.modules)))"
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"

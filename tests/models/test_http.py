@@ -9,10 +9,10 @@ import dspy
 import pytest
 
 from fleet_rlm.config import Settings
+from fleet_rlm.config.redact import Redactor
 from fleet_rlm.errors import ModelError
 from fleet_rlm.models import planner_and_sub_lm
 from fleet_rlm.models.errors import model_errors
-from fleet_rlm.redact import Redactor
 from loopback.openai_server import Dropped, Malformed, OpenAIServer, Refusal, Text, from_script
 
 KEY = "loopback-key-0123456789"

@@ -76,7 +76,7 @@ def reader_is_gone() -> int:
 
 
 def _tell(name: str, message: str, remedy: str | None, exit_code: int, *, as_json: bool) -> int:
-    from fleet_rlm.wiring import redactor  # noqa: PLC0415 - only when something went wrong
+    from fleet_rlm.runs.wiring import redactor  # noqa: PLC0415 - only when something went wrong
 
     clean = redactor().text
     message, remedy = clean(message), clean(remedy) if remedy else None
@@ -95,7 +95,8 @@ def _write_log(error: Exception) -> Path:
     import time  # noqa: PLC0415
     import traceback  # noqa: PLC0415
 
-    from fleet_rlm import __version__, wiring  # noqa: PLC0415
+    from fleet_rlm import __version__  # noqa: PLC0415
+    from fleet_rlm.runs import wiring  # noqa: PLC0415
 
     folder = wiring.paths().logs
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)

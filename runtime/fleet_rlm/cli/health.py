@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fleet_rlm import doctor, progress
+from fleet_rlm import doctor
 from fleet_rlm.cli import quiet, show
-from fleet_rlm.cli.display import plural, took
+from fleet_rlm.cli.lines import plural, took
+from fleet_rlm.runs import progress
 from fleet_rlm.selftest import QUESTION, Outcome
 from fleet_rlm.selftest import self_test as run_self_test
 
 if TYPE_CHECKING:
-    from fleet_rlm.progress import Event
+    from fleet_rlm.runs.progress import Event
 
 _INDENT = " " * 11
 

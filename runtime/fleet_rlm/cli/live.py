@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from fleet_rlm import progress
-from fleet_rlm.cli.display import line_for, plural
+from fleet_rlm.cli.lines import line_for, plural
+from fleet_rlm.runs import progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from fleet_rlm.progress import Event, Listener
+    from fleet_rlm.runs.progress import Event, Listener
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import click
 
 from fleet_rlm.cli.options import json_option
@@ -49,7 +51,7 @@ def describe(*, as_json: bool) -> None:
     from fleet_rlm import description  # noqa: PLC0415 - a help text does not need it
     from fleet_rlm.cli import show  # noqa: PLC0415
 
-    facts = description.describe()
+    facts = description.description_of(cast("click.Group", click.get_current_context().find_root().command))
     if as_json:
         show.json_line(facts)
     else:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fleet_rlm.config import SETTINGS
+from fleet_rlm.config.table import SETTINGS
 
 if TYPE_CHECKING:
     from fleet_rlm.runners import Option, Runner

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from fleet_rlm.description import describe
+from fleet_rlm.api import describe
 
 __all__ = ["reference"]
 

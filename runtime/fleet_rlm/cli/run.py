@@ -37,7 +37,8 @@ def _help(runner: Runner) -> str:
 
 def _run(runner: Runner, flags: dict[str, Any]) -> None:
     from fleet_rlm.cli import display, quiet, show  # noqa: PLC0415 - a help text needs none of these
-    from fleet_rlm.run import RunOptions, execute  # noqa: PLC0415
+    from fleet_rlm.runs.execution import execute  # noqa: PLC0415
+    from fleet_rlm.runs.options import RunOptions  # noqa: PLC0415
 
     as_json, full, verbose = flags.pop("as_json"), flags.pop("full_output"), flags.pop("verbose")
     given = {option.name: flags.pop(option.name) for option in runner.options}

@@ -329,7 +329,6 @@ class Supervisor:
         kept = {frame.header["fd"] for frame in self._history.values() if "fd" in frame.header}
         self._child = Child(old.generation + 1, self._poll, kept, self._serve_as_worker)
 
-
     def _report(self, cell: _Cell, why: str, lost: List[str]) -> None:
         """End a cell unrun, because a worker has died since the last one and its code may count on it."""
         self._unreported = None

@@ -42,8 +42,8 @@ class Outcome(NamedTuple):
         cut: characters of output that were not shown.
         error: class name of the exception.
         line: line of a syntax error.
-        reason: why it was interrupted: ``timeout`` or ``request``; ``before``: lost before the step, which was
-            not run.
+        reason: why it was interrupted: ``timeout`` or ``request``; ``before``: lost before the step, which
+            was not run.
         lost: names of variables that are gone.
     """
 

@@ -15,7 +15,7 @@ from fleet_rlm.errors import ModelError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from fleet_rlm.redact import Redactor
+    from fleet_rlm.config.redact import Redactor
 
 __all__ = ["model_error", "model_errors"]
 

@@ -9,8 +9,8 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from fleet_rlm.config import Settings, load_settings
+from fleet_rlm.config.paths import Paths
 from fleet_rlm.errors import ConfigurationError
-from fleet_rlm.paths import Paths
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -45,7 +45,7 @@ def simplified(value: Any) -> Any:
 
 
 def exactly(base: type, value: Any) -> Any:
-    """Return the ``str``, ``int``, ``float``, … that an instance of a subclass holds, whatever it says it is."""
+    """Return the ``str``, ``int``, ``float``, … that a subclass's instance holds, whatever it says it is."""
     hold = {str: str.__str__, int: int.__int__, float: float.__float__}.get(base, base)
     return hold(value)
 

@@ -16,14 +16,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from fleet_rlm.config.kinds import FLAG, SECONDS, SIZE, TEXT, URL, Kind, choice, integer
 from fleet_rlm.errors import ConfigurationError
-from fleet_rlm.setting_kinds import FLAG, SECONDS, SIZE, TEXT, URL, Kind, choice, integer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["SETTINGS", "Layer", "Origin", "Setting", "Settings", "load_settings", "resolve_settings"]
+__all__ = ["SETTINGS", "Layer", "Origin", "Setting", "Settings", "resolve_settings"]
 
 
 @dataclass(frozen=True)
@@ -224,27 +224,6 @@ def resolve_settings(layers: Sequence[Layer], *, dotenv: Path | None = None) -> 
     settings = Settings(**values, origins=origins, dotenv=dotenv)
     _check_where_keys_go(settings)
     return settings
-
-
-def load_settings(
-    flags: Mapping[str, Any] | None = None,
-    *,
-    environ: Mapping[str, str] | None = None,
-    cwd: Path | None = None,
-) -> Settings:
-    """Read every source and build the settings.
-
-    Args:
-        flags: what the command line set, by setting name; None values are "not given".
-        environ: the environment; this process's by default.
-        cwd: where the search for ``.env`` begins; the working directory by default.
-
-    Raises:
-        ConfigurationError: a source cannot be read, or holds a value that cannot be used.
-    """
-    from fleet_rlm import settings_sources as sources  # noqa: PLC0415 - it reads this module's table
-
-    return sources.load(flags or {}, environ=environ, cwd=cwd)
 
 
 def _parse(setting: Setting, raw: Any, origin: Origin) -> Any:

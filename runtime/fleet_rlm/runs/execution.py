@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from fleet_rlm import places, steps, wiring
 from fleet_rlm.errors import FleetError, RunTimeoutError
-from fleet_rlm.limits import Endings, LimitReachedError, run_until
-from fleet_rlm.progress import DocumentsRead, Finished, Preparing, Reading, SandboxChosen, Warned, ignore
 from fleet_rlm.runners import Facts, result_of
+from fleet_rlm.runs import places, steps, wiring
+from fleet_rlm.runs.endings import Endings, LimitReachedError, run_until
+from fleet_rlm.runs.progress import DocumentsRead, Finished, Preparing, Reading, SandboxChosen, Warned, ignore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,42 +17,12 @@ if TYPE_CHECKING:
     from fleet_rlm.config import Settings
     from fleet_rlm.documents import Documents
     from fleet_rlm.interpreter import SandboxInterpreter
-    from fleet_rlm.progress import Listener
-    from fleet_rlm.recorder import Recorder
     from fleet_rlm.runners import Runner
+    from fleet_rlm.runs.options import RunOptions
+    from fleet_rlm.runs.progress import Listener
+    from fleet_rlm.runs.recorder import Recorder
 
-__all__ = ["RunOptions", "execute"]
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """What every runner takes. None means: as configured, else the default of the runner.
-
-    Attributes:
-        max_iterations: most steps of the planner.
-        max_llm_calls: most sub-model calls of the whole run.
-        timeout: most seconds of the whole run, documents included.
-        sandbox: ``auto``, ``local``, ``modal`` or ``trusted``.
-        model: the planner, as litellm names models, or ``script:NAME``.
-        sub_model: the model that ``llm_query`` asks; by default the planner.
-        concurrency: most sub-model calls at the same time.
-        secret_name: Modal secret to place in the sandbox's environment.
-        volume_name: volume to mount at ``/data``.
-        allow_subprocess: let generated code start processes.
-        memory: most memory that generated code may use, in bytes or as text such as ``4G``.
-    """
-
-    max_iterations: int | None = None
-    max_llm_calls: int | None = None
-    timeout: float | None = None
-    sandbox: str | None = None
-    model: str | None = None
-    sub_model: str | None = None
-    concurrency: int | None = None
-    secret_name: str | None = None
-    volume_name: str | None = None
-    allow_subprocess: bool = False
-    memory: str | int | None = None
+__all__ = ["execute"]
 
 
 def execute(
@@ -160,7 +129,7 @@ class _Run:
                 continue
             variables[name] = self._cut(documents.text)
             if len(documents.sources) > 1 and variables[name] is documents.text:
-                from fleet_rlm.mapping import DocumentMap  # noqa: PLC0415 - imports dspy
+                from fleet_rlm.runs.document_map import DocumentMap  # noqa: PLC0415 - imports dspy
 
                 variables["documents"] = DocumentMap(name, documents.spans)
         return variables
@@ -179,7 +148,7 @@ class _Run:
     ) -> Any:
         import dspy  # noqa: PLC0415 - 700 ms, spent in this thread so that Ctrl-C need not wait for it
 
-        from fleet_rlm.recorder import Recorder  # noqa: PLC0415 - imports dspy
+        from fleet_rlm.runs.recorder import Recorder  # noqa: PLC0415 - imports dspy
 
         rlm = wiring.make_rlm(
             self._runner,

@@ -7,17 +7,17 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from fleet_rlm import wiring
 from fleet_rlm.errors import UsageError
-from fleet_rlm.progress import Preparing, ignore
+from fleet_rlm.runs import wiring
+from fleet_rlm.runs.progress import Preparing, ignore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fleet_rlm.config import Settings
     from fleet_rlm.interpreter import SandboxInterpreter
-    from fleet_rlm.progress import Listener
-    from fleet_rlm.run import RunOptions
+    from fleet_rlm.runs.options import RunOptions
+    from fleet_rlm.runs.progress import Listener
     from fleet_rlm.sandboxes.base import Sandbox
     from fleet_rlm.sandboxes.local import LocalSandbox
 

@@ -11,26 +11,40 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fleet_rlm.config import SETTINGS, Layer, Origin, Settings, resolve_settings
+from fleet_rlm.config.paths import Paths
+from fleet_rlm.config.table import SETTINGS, Layer, Origin, Settings, resolve_settings
 from fleet_rlm.errors import ConfigurationError
-from fleet_rlm.paths import Paths
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from dotenv.parser import Original
 
-__all__ = ["dotenv_layer", "environment_layer", "file_layer", "find_dotenv", "flag_layer", "load"]
+__all__ = ["dotenv_layer", "environment_layer", "file_layer", "find_dotenv", "flag_layer", "load_settings"]
 
 PROJECT_MARKS = (".git", "pyproject.toml")
 """What marks the top folder of a project."""
 
 
-def load(flags: Mapping[str, Any], *, environ: Mapping[str, str] | None, cwd: Path | None) -> Settings:
-    """Read all sources, the strongest first; see `fleet_rlm.config.load_settings`."""
+def load_settings(
+    flags: Mapping[str, Any] | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> Settings:
+    """Read every source and build the settings.
+
+    Args:
+        flags: what the command line set, by setting name; None values are "not given".
+        environ: the environment; this process's by default.
+        cwd: where the search for ``.env`` begins; the working directory by default.
+
+    Raises:
+        ConfigurationError: a source cannot be read, or holds a value that cannot be used.
+    """
     environ = os.environ if environ is None else environ
     dotenv = find_dotenv(cwd or Path.cwd())
-    layers = [flag_layer(flags), environment_layer(environ)]
+    layers = [flag_layer(flags or {}), environment_layer(environ)]
     if dotenv is not None:
         layers.append(dotenv_layer(dotenv))
     layers.append(file_layer(Paths.of(environ).config_file))

@@ -6,13 +6,13 @@ import json
 import time
 from typing import TYPE_CHECKING, TypeVar
 
-from fleet_rlm import wiring
+from fleet_rlm.runs import wiring
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from fleet_rlm.errors import FleetError
-    from fleet_rlm.recorder import Recorder
+    from fleet_rlm.runs.recorder import Recorder
 
 __all__ = ["keep", "kept_with"]
 

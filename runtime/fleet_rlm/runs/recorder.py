@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from dspy.primitives.code_interpreter import FinalOutput
 from dspy.utils.callback import BaseCallback
 
-from fleet_rlm.progress import IterationEnded, IterationStarted, SubCallEnded
+from fleet_rlm.runs.progress import IterationEnded, IterationStarted, SubCallEnded
 
 if TYPE_CHECKING:
     import dspy
 
-    from fleet_rlm.progress import Listener
+    from fleet_rlm.runs.progress import Listener
 
 __all__ = ["Recorder"]
 

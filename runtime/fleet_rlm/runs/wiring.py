@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from fleet_rlm.config import Settings
-    from fleet_rlm.paths import Paths
-    from fleet_rlm.redact import Redactor
-    from fleet_rlm.run import RunOptions
+    from fleet_rlm.config.paths import Paths
+    from fleet_rlm.config.redact import Redactor
     from fleet_rlm.runners import Runner
+    from fleet_rlm.runs.options import RunOptions
 
 
 def load_settings(options: RunOptions | None = None) -> Settings:
@@ -44,14 +44,14 @@ def load_settings(options: RunOptions | None = None) -> Settings:
 
 def paths() -> Paths:
     """Return where this user's data is kept."""
-    from fleet_rlm.paths import Paths  # noqa: PLC0415 - a help text does not need it
+    from fleet_rlm.config.paths import Paths  # noqa: PLC0415 - a help text does not need it
 
     return Paths.of(os.environ)
 
 
 def redactor() -> Redactor:
     """Return what takes secrets out of anything that is shown or kept."""
-    from fleet_rlm.redact import Redactor  # noqa: PLC0415 - only when there is something to show
+    from fleet_rlm.config.redact import Redactor  # noqa: PLC0415 - only when there is something to show
 
     try:
         secrets = load_settings().secrets
