@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
 import mmap
 import os
 import sys
@@ -39,8 +40,11 @@ class Values:
 
     def forget(self, value: str) -> None:
         """Drop one."""
-        self._frames.pop(value, None)
+        frame = self._frames.pop(value, None)
         self._decoded.pop(value, None)
+        if frame is not None and "fd" in frame.header:
+            with contextlib.suppress(OSError):  # code may have closed it
+                os.close(frame.header["fd"])
 
     def get(self, value: str) -> Any:
         """Return the value with this id."""
