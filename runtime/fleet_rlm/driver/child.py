@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import _socket
-import contextlib
 import fcntl
 import os
 import select
-import signal
 import struct
 import sys
 import time
-from collections import deque
 
+from fleet_rlm.driver.lean import signal, suppress
 from fleet_rlm.protocol import MAX_GUEST_PAYLOAD, Frame, FrameReader
 
 TYPE_CHECKING = False  # typing itself would cost a driver's start 6 ms
 if TYPE_CHECKING:
-    from typing import Any, Callable, Deque, List, NoReturn, Optional, Set, Tuple
+    from typing import Any, Callable, List, NoReturn, Optional, Set, Tuple
 
 __all__ = ["Child"]
 
@@ -49,7 +47,7 @@ class Child:
         self._is_reaped = self._has_closed = False
         self._poll = poll
         self._frames = FrameReader(MAX_GUEST_PAYLOAD)
-        self._queue: Deque[Tuple[memoryview, Optional[List[int]]]] = deque()
+        self._queue: List[Tuple[memoryview, Optional[List[int]]]] = []
         self._end, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
         self.socket = self._end.fileno()
         self.pipe, writing = os.pipe()
@@ -59,7 +57,7 @@ class Child:
         theirs.close()
         os.close(writing)
         os.set_blocking(self.pipe, False)
-        with contextlib.suppress(OSError):  # a larger pipe only saves turns
+        with suppress(OSError):  # a larger pipe only saves turns
             fcntl.fcntl(self.pipe, getattr(fcntl, "F_SETPIPE_SZ", 1031), _PIPE_BYTES)
         poll.register(self._end.fileno(), select.POLLIN)
         poll.register(self.pipe, select.POLLIN)
@@ -77,10 +75,10 @@ class Child:
     def flush(self) -> None:
         """Send what is queued, as far as it takes it."""
         while self._queue:
-            data, descriptors = self._queue.popleft()
+            data, descriptors = self._queue.pop(0)
             sent = self._offer(data, descriptors)
             if sent < len(data):
-                self._queue.appendleft((data[sent:], None if sent else descriptors))
+                self._queue.insert(0, (data[sent:], None if sent else descriptors))
                 return
         self._poll.modify(self.socket, select.POLLIN)
 
@@ -121,7 +119,7 @@ class Child:
             except BlockingIOError:
                 return
             if not data:
-                with contextlib.suppress(KeyError):
+                with suppress(KeyError):
                     self._poll.unregister(self.pipe)
                 return
             if self.is_up:
@@ -133,7 +131,7 @@ class Child:
 
     def interrupt(self) -> None:
         """Send SIGINT to it and its process group."""
-        with contextlib.suppress(ProcessLookupError):
+        with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGINT)
 
     def has_ended(self) -> bool:
@@ -151,7 +149,7 @@ class Child:
         self._is_reaped = True
         died, status = self._exit_status()
         for kill in (os.killpg, os.kill):
-            with contextlib.suppress(ProcessLookupError, PermissionError):
+            with suppress(ProcessLookupError, PermissionError):
                 kill(self.pid, signal.SIGKILL)
         if not died:
             os.waitpid(self.pid, 0)
@@ -169,7 +167,7 @@ class Child:
     def close(self) -> None:
         """Drop the descriptors, once everything has been read."""
         self._poll.unregister(self.socket)
-        with contextlib.suppress(KeyError):
+        with suppress(KeyError):
             self._poll.unregister(self.pipe)
         self._end.close()
         os.close(self.pipe)

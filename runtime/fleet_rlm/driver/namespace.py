@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import builtins
-import contextlib
 import mmap
 import os
 import sys
 import types
 import zlib
 
+from fleet_rlm.driver.lean import suppress
 from fleet_rlm.values import unpack
 
 TYPE_CHECKING = False  # typing itself would cost a driver's start 6 ms
@@ -43,7 +43,7 @@ class Values:
         frame = self._frames.pop(value, None)
         self._decoded.pop(value, None)
         if frame is not None and "fd" in frame.header:
-            with contextlib.suppress(OSError):  # code may have closed it
+            with suppress(OSError):  # code may have closed it
                 os.close(frame.header["fd"])
 
     def get(self, value: str) -> Any:

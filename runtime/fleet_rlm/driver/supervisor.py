@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 import select
-import signal
 import sys
 import time
 
 from fleet_rlm.driver.child import Child
+from fleet_rlm.driver.lean import signal
 from fleet_rlm.driver.spool import Archive, Spool
 from fleet_rlm.driver.upstream import Upstream
 from fleet_rlm.protocol import MAX_CALLS, PROTOCOL, Frame, FrameError, FrameReader, encode_frame
@@ -348,7 +348,6 @@ class Supervisor:
         kept = {frame.header["fd"] for frame in self._history.values() if "fd" in frame.header}
         self._child = Child(old.generation + 1, self._poll, kept, self._serve_as_worker)
 
-
     def _report(self, cell: _Cell, why: str, lost: List[str]) -> None:
         """End a cell unrun, because a worker has died since the last one and its code may count on it."""
         self._unreported = None
@@ -387,6 +386,8 @@ def _cause(status: Optional[int]) -> str:
     if status is None:
         return "its code forged frames, or took its descriptors away"
     if os.WIFSIGNALED(status):
+        from signal import SIGRTMIN, Signals
+
         number = os.WTERMSIG(status)
-        return f"signal {number if number >= signal.SIGRTMIN else signal.Signals(number).name}"
+        return f"signal {number if number >= SIGRTMIN else Signals(number).name}"
     return f"exit {os.WEXITSTATUS(status)}"
