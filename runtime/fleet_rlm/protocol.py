@@ -8,7 +8,7 @@ This module is shipped into sandboxes: standard library only, Python 3.9 and new
 
 from __future__ import annotations
 
-import json
+from fleet_rlm.values.compact_json import dumps, loads
 
 TYPE_CHECKING = False  # typing itself would cost a driver's start 6 ms
 if TYPE_CHECKING:
@@ -42,9 +42,6 @@ such frames holds them in memory, and code that forges them must not decide how 
 MAX_CALLS = 1000
 """Most tool calls of one worker that are under way at once: each costs the host a thread."""
 
-_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
-_decode = json.JSONDecoder().raw_decode
-
 
 class FrameError(ValueError):
     """Bytes that are not a frame. The stream cannot be trusted any further."""
@@ -76,7 +73,7 @@ def encode_frame(header: Dict[str, Any], payload: bytes = b"") -> bytes:
     """Return the bytes of one frame; states the payload's length if there is one."""
     if payload:
         header = {**header, "bytes": len(payload)}
-    return _encode(header).encode("ascii") + b"\n" + payload
+    return dumps(header).encode("ascii") + b"\n" + payload
 
 
 class FrameReader:
@@ -131,10 +128,10 @@ class FrameReader:
 
 def _parse_header(line: bytes) -> Tuple[Dict[str, Any], int]:
     try:
-        header, end = _decode(text := line.decode("utf-8"))
+        header = loads(line.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise FrameError(f"a header is not JSON: {line[:80]!r}") from error
-    if end != len(text) or type(header) is not dict or type(header.get("type")) is not str:
+    if type(header) is not dict or type(header.get("type")) is not str:
         raise FrameError(f"a header has no type: {line[:80]!r}")
     size = header.get("bytes", 0)
     if type(size) is not int or not 0 <= size <= MAX_PAYLOAD:

@@ -8,6 +8,7 @@ the worker's; the supervisor puts a fresh worker in its place and says what was 
 SHIPPED = (
     "protocol.py",
     "values/__init__.py",
+    "values/compact_json.py",
     "values/crossing.py",
     "values/faithful.py",
     "values/plain.py",
@@ -18,6 +19,7 @@ SHIPPED = (
     "driver/channel.py",
     "driver/child.py",
     "driver/helpers.py",
+    "driver/lean.py",
     "driver/namespace.py",
     "driver/spool.py",
     "driver/streams.py",

@@ -6,7 +6,6 @@ seconds of silence after which the driver ends by itself; ``policy``, what ``loc
 ``tmp``, the working folder; ``volume``, the folder that code knows as ``/data``.
 """
 
-import json
 import os
 import sys
 import types
@@ -18,8 +17,9 @@ def main() -> None:
     package.__path__ = [os.path.dirname(os.path.dirname(os.path.abspath(__file__)))]
     sys.modules["fleet_rlm"] = package
     from fleet_rlm.driver.supervisor import Supervisor
+    from fleet_rlm.values.compact_json import loads
 
-    Supervisor(json.loads(sys.argv[1])).run()
+    Supervisor(loads(sys.argv[1])).run()
 
 
 main()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import _ast
-import re
 
 TYPE_CHECKING = False  # typing itself would cost a driver's start 6 ms
 if TYPE_CHECKING:
@@ -69,6 +68,7 @@ def describe_error(error: BaseException) -> str:
 
 def _format(error: BaseException) -> str:
     import linecache
+    import re
     import traceback
 
     for name, source in _SOURCES.items():

@@ -6,25 +6,24 @@ own (leader and followers): no reader thread has to be woken, so a tool call cos
 
 from __future__ import annotations
 
-import _signal
 import _socket
 import _thread
 import itertools
 import os
 import select
 import struct
-from collections import deque
 
+from fleet_rlm.driver.lean import signal
 from fleet_rlm.protocol import Frame, FrameReader, encode_frame
 
 TYPE_CHECKING = False  # typing itself would cost a driver's start 6 ms
 if TYPE_CHECKING:
-    from typing import Any, Deque, Dict, List, Optional
+    from typing import Any, Dict, List, Optional
 
 __all__ = ["Channel", "ChannelClosedError", "Shield"]
 
-_handle, _mask = _signal.signal, _signal.pthread_sigmask
-_SIGINT, _SIG_UNBLOCK = _signal.SIGINT, _signal.SIG_UNBLOCK
+_handle, _mask = signal.signal, signal.pthread_sigmask
+_SIGINT, _SIG_UNBLOCK = signal.SIGINT, signal.SIG_UNBLOCK
 _PIECE = 1 << 16
 _ANCILLARY = _socket.CMSG_SPACE(16 * struct.calcsize("i"))
 _REPLIES = frozenset({"result", "text"})
@@ -99,7 +98,7 @@ class Channel:
         self._poll = select.poll()
         self._poll.register(end.fileno(), select.POLLIN)
         self._pid = os.getpid()
-        self._commands: Deque[Frame] = deque()
+        self._commands: List[Frame] = []
         self._commander: Optional[_Waiter] = None
         self.descriptors: List[int] = []
 
@@ -116,7 +115,7 @@ class Channel:
         """Wait for the next frame that is not a reply. Main thread only, between cells."""
         with self._state:
             if self._commands:
-                return self._commands.popleft()
+                return self._commands.pop(0)
             self._commander = waiter = _Waiter()
         self._wait(waiter)
         assert waiter.reply is not None  # noqa: S101 - what _wait waits for

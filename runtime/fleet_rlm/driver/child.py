@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import _socket
-import contextlib
 import fcntl
 import os
 import select
-import signal
 import struct
 import sys
 import time
-from collections import deque
 
+from fleet_rlm.driver.lean import signal, suppress
 from fleet_rlm.protocol import MAX_GUEST_PAYLOAD, Frame, FrameReader
 
 TYPE_CHECKING = False  # typing itself would cost a driver's start 6 ms
 if TYPE_CHECKING:
-    from typing import Any, Callable, Deque, List, NoReturn, Optional, Set, Tuple
+    from typing import Any, Callable, List, NoReturn, Optional, Set, Tuple
 
 __all__ = ["Child"]
 
@@ -34,7 +32,7 @@ class Child:
         generation: which worker of this driver it is, from 1.
         poll: where its descriptors are registered. The socket comes first: a poll that finds the socket
             readable has then looked at the pipe later, so output is never overtaken by the frame that ends
-            its cell.
+            its cell, if the pipe is drained before that frame is read.
         kept: further descriptors that it inherits.
         serve: run in the new process as ``serve(socket, pipe)``; should never return.
     """
@@ -49,8 +47,9 @@ class Child:
         self._is_reaped = self._has_closed = False
         self._poll = poll
         self._frames = FrameReader(MAX_GUEST_PAYLOAD)
-        self._queue: Deque[Tuple[memoryview, List[int]]] = deque()
+        self._queue: List[Tuple[memoryview, Optional[List[int]]]] = []
         self._end, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
+        self.socket = self._end.fileno()
         self.pipe, writing = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
@@ -58,7 +57,7 @@ class Child:
         theirs.close()
         os.close(writing)
         os.set_blocking(self.pipe, False)
-        with contextlib.suppress(OSError):  # a larger pipe only saves turns
+        with suppress(OSError):  # a larger pipe only saves turns
             fcntl.fcntl(self.pipe, getattr(fcntl, "F_SETPIPE_SZ", 1031), _PIPE_BYTES)
         poll.register(self._end.fileno(), select.POLLIN)
         poll.register(self.pipe, select.POLLIN)
@@ -66,36 +65,33 @@ class Child:
         if self.death >= 0:
             poll.register(self.death, select.POLLIN)
 
-    @property
-    def socket(self) -> int:
-        """Descriptor of its _socket."""
-        return self._end.fileno()
-
     def send(self, data: bytes, descriptors: Optional[List[int]] = None) -> None:
         """Hand over bytes: now as far as it reads, the rest when it does, so that nobody waits in a ring."""
-        self._queue.append((memoryview(data), descriptors or []))
-        if len(self._queue) == 1:
-            self.flush()
+        sent = 0 if self._queue else self._offer(data, descriptors)
+        if sent < len(data):
+            self._queue.append((memoryview(data)[sent:], None if sent else descriptors))
+            self._poll.modify(self.socket, select.POLLIN | select.POLLOUT)
 
     def flush(self) -> None:
         """Send what is queued, as far as it takes it."""
         while self._queue:
-            data, descriptors = self._queue[0]
-            try:
-                if descriptors:
-                    sent = self._end.sendmsg([data], [_rights(descriptors)], _socket.MSG_DONTWAIT)
-                else:
-                    sent = self._end.send(data, _socket.MSG_DONTWAIT)
-            except BlockingIOError:
-                self._poll.modify(self.socket, select.POLLIN | select.POLLOUT)
-                return
-            except OSError:
-                self._queue.clear()  # it has ended; its socket will say so
-                return
-            self._queue.popleft()
+            data, descriptors = self._queue.pop(0)
+            sent = self._offer(data, descriptors)
             if sent < len(data):
-                self._queue.appendleft((data[sent:], []))
+                self._queue.insert(0, (data[sent:], None if sent else descriptors))
+                return
         self._poll.modify(self.socket, select.POLLIN)
+
+    def _offer(self, data: Any, descriptors: Optional[List[int]]) -> int:
+        """Send what it takes now; return how many bytes that were."""
+        try:
+            if descriptors:
+                return self._end.sendmsg([data], [_rights(descriptors)], _socket.MSG_DONTWAIT)
+            return self._end.send(data, _socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return 0
+        except OSError:
+            return len(data)  # it has ended; its socket will say so
 
     def receive(self) -> Optional[List[Frame]]:
         """Return the frames that are there; None if it has ended.
@@ -123,7 +119,7 @@ class Child:
             except BlockingIOError:
                 return
             if not data:
-                with contextlib.suppress(KeyError):
+                with suppress(KeyError):
                     self._poll.unregister(self.pipe)
                 return
             if self.is_up:
@@ -135,7 +131,7 @@ class Child:
 
     def interrupt(self) -> None:
         """Send SIGINT to it and its process group."""
-        with contextlib.suppress(ProcessLookupError):
+        with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGINT)
 
     def has_ended(self) -> bool:
@@ -153,7 +149,7 @@ class Child:
         self._is_reaped = True
         died, status = self._exit_status()
         for kill in (os.killpg, os.kill):
-            with contextlib.suppress(ProcessLookupError, PermissionError):
+            with suppress(ProcessLookupError, PermissionError):
                 kill(self.pid, signal.SIGKILL)
         if not died:
             os.waitpid(self.pid, 0)
@@ -171,7 +167,7 @@ class Child:
     def close(self) -> None:
         """Drop the descriptors, once everything has been read."""
         self._poll.unregister(self.socket)
-        with contextlib.suppress(KeyError):
+        with suppress(KeyError):
             self._poll.unregister(self.pipe)
         self._end.close()
         os.close(self.pipe)

@@ -6,12 +6,11 @@ return value. Offsets and lengths are in characters.
 
 from __future__ import annotations
 
-import json
 import os
-import re
 
 TYPE_CHECKING = False  # typing itself would cost a driver's start 6 ms
 if TYPE_CHECKING:
+    import re
     from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 __all__ = [
@@ -58,6 +57,8 @@ def grep(text: str, pattern: str, *, context: int = 0) -> List[str]:
 
     With context, lines that belong together are joined into one item. Use (?i) to ignore case.
     """
+    import re
+
     _want_text(text)
     if context < 0:
         raise ValueError(f"context must not be negative, got {context}")
@@ -73,6 +74,8 @@ def grep(text: str, pattern: str, *, context: int = 0) -> List[str]:
 
 def _matching_lines(text: str, pattern: re.Pattern[str]) -> Iterator[Tuple[int, int]]:
     """Spans of the lines with a match, found without splitting the text: it may be hundreds of megabytes."""
+    import re
+
     position = 0
     whole = re.compile(pattern.pattern, pattern.flags | re.MULTILINE)
     while (match := whole.search(text, position)) is not None:
@@ -116,6 +119,8 @@ def chunk_by_headers(text: str, pattern: str = r"^#{1,3} ") -> List[Dict[str, An
 
     Text before the first header has header "".
     """
+    import re
+
     _want_text(text)
     chunks = []
     for start, end in _spans(text, re.compile(pattern, re.MULTILINE)):
@@ -133,6 +138,8 @@ def chunk_by_timestamps(text: str, pattern: str = TIMESTAMP) -> List[Dict[str, A
 
     Lines without one (a traceback, say) stay with the entry before; text before the first has timestamp "".
     """
+    import re
+
     _want_text(text)
     stamp = re.compile(pattern, re.MULTILINE)
     chunks = []
@@ -157,6 +164,8 @@ def chunk_by_json_keys(text: str) -> List[Dict[str, Any]]:
     Raises:
         ValueError: the text is not a JSON object.
     """
+    import json
+
     _want_text(text)
     try:
         data = json.loads(text)

@@ -9,6 +9,7 @@ import sys
 import types
 import zlib
 
+from fleet_rlm.driver.lean import suppress
 from fleet_rlm.values import unpack
 
 TYPE_CHECKING = False  # typing itself would cost a driver's start 6 ms
@@ -39,8 +40,11 @@ class Values:
 
     def forget(self, value: str) -> None:
         """Drop one."""
-        self._frames.pop(value, None)
+        frame = self._frames.pop(value, None)
         self._decoded.pop(value, None)
+        if frame is not None and "fd" in frame.header:
+            with suppress(OSError):  # code may have closed it
+                os.close(frame.header["fd"])
 
     def get(self, value: str) -> Any:
         """Return the value with this id."""

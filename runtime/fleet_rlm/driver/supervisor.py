@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 import select
-import signal
 import sys
 import time
 
 from fleet_rlm.driver.child import Child
+from fleet_rlm.driver.lean import signal
 from fleet_rlm.driver.spool import Archive, Spool
 from fleet_rlm.driver.upstream import Upstream
 from fleet_rlm.protocol import MAX_CALLS, PROTOCOL, Frame, FrameError, FrameReader, encode_frame
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Supervisor"]
 
 _OUTCOMES = frozenset({"ok", "submit", "error", "syntax"})
+_BARE = {"type", "id", "outcome"}
 _NAMES_TOLD = 200
 _NAME_CHARACTERS = 200
 
@@ -93,21 +94,26 @@ class Supervisor:
     def _turn(self) -> bool:
         """Handle what has happened; False when the session is over."""
         waiting = self._heartbeat is not None or (self._cell is not None and self._cell.deadline is not None)
-        for descriptor, event in self._poll.poll(self._patience() if waiting else None):
-            if descriptor == self._upstream.input:
-                if not self._hear():
-                    return False
-            elif descriptor == self._child.pipe:
-                self._child.drain(self._take)
-            elif descriptor == self._child.socket:
-                if event & select.POLLOUT:
-                    self._child.flush()
-                if event & ~select.POLLOUT and not self._listen():
-                    self._replace()
-            elif descriptor == self._child.death and self._child.has_ended():
-                self._listen()  # its last words; a forked copy of it may hold its socket open
-                self._replace()
+        events = dict(self._poll.poll(self._patience() if waiting else None))
+        child = self._child
+        if child.pipe in events:  # first: it holds what was written before the frame that is seen with it
+            child.drain(self._take)
+        if child.socket in events:
+            self._attend(events[child.socket])
+        if child.death in events and child is self._child and child.has_ended():
+            child.drain(self._take)
+            self._listen()  # its last words; a forked copy of it may hold its socket open
+            self._replace()
+        if self._upstream.input in events and not self._hear():
+            return False
         return self._on_time() if waiting else True
+
+    def _attend(self, event: int) -> None:
+        """Handle what has happened on the worker's socket."""
+        if event & select.POLLOUT:
+            self._child.flush()
+        if event & ~select.POLLOUT and not self._listen():
+            self._replace()
 
     def _patience(self) -> int:
         """Milliseconds until something is due."""
@@ -144,12 +150,15 @@ class Supervisor:
         if self._heartbeat is not None:
             self._heard = time.monotonic()
         try:
-            return all(self._obey(frame) for frame in self._frames.feed(data))
+            for frame in self._frames.feed(data):
+                if not self._obey(frame):
+                    return False
         except (FrameError, KeyError, IndexError, TypeError) as error:
             self._say(
                 {"type": "fault"}, f"the host sent what this driver does not understand: {error!r}".encode()
             )
             return False
+        return True
 
     def _obey(self, frame: Frame) -> bool:
         header = frame.header
@@ -207,9 +216,16 @@ class Supervisor:
         """Handle what the worker sent; False if it has ended or talks nonsense."""
         try:
             frames = self._child.receive()
-            return frames is not None and all(self._relay(frame) for frame in frames)
+            if frames is None:
+                return False
+            if len(frames) > 1:  # the poll knew of the first only; more may have been written since
+                self._child.drain(self._take)
+            for frame in frames:
+                if not self._relay(frame):
+                    return False
         except (FrameError, KeyError, TypeError, ValueError):
             return False
+        return True
 
     def _relay(self, frame: Frame) -> bool:
         header = frame.header
@@ -261,6 +277,10 @@ class Supervisor:
         cell, header = self._cell, frame.header
         if cell is None or header["id"] != cell.number or header["outcome"] not in _OUTCOMES:
             return False
+        if header.keys() == _BARE and cell.spool is None:
+            self._cell = None
+            self._upstream.send(frame.data)  # nothing to add
+            return True
         if cell.step:  # dspy's own preparations are made again, so nothing of them is ever lost
             self._child.names.update(_text(name) for name in header.get("come", ()))
             self._child.names.difference_update(map(_text, header.get("gone", ())))
@@ -277,7 +297,6 @@ class Supervisor:
 
     def _conclude(self, cell: _Cell, outcome: str, detail: bytes, facts: Dict[str, Any]) -> None:
         """Send the cell's one terminal frame."""
-        self._child.drain(cell.take)
         output = b""
         if cell.spool is not None:
             head, tail = cell.spool.excerpt(cell.shown)
@@ -367,6 +386,8 @@ def _cause(status: Optional[int]) -> str:
     if status is None:
         return "its code forged frames, or took its descriptors away"
     if os.WIFSIGNALED(status):
+        from signal import SIGRTMIN, Signals
+
         number = os.WTERMSIG(status)
-        return f"signal {number if number >= signal.SIGRTMIN else signal.Signals(number).name}"
+        return f"signal {number if number >= SIGRTMIN else Signals(number).name}"
     return f"exit {os.WEXITSTATUS(status)}"

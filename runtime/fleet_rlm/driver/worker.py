@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import _signal
 import builtins
 import os
 import sys
@@ -10,6 +9,7 @@ import sys
 from fleet_rlm.driver import helpers
 from fleet_rlm.driver.cell import Cell, class_name, describe_error
 from fleet_rlm.driver.channel import Channel, Shield
+from fleet_rlm.driver.lean import signal
 from fleet_rlm.driver.namespace import Namespace, Values
 from fleet_rlm.driver.streams import Streams
 from fleet_rlm.driver.submit import Submission, Submitter
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Worker"]
 
 # What ends with its cell; bound now, because code may put others in their place.
-_no_trace, _no_profile, _no_alarm = sys.settrace, sys.setprofile, _signal.alarm
+_no_trace, _no_profile, _no_alarm = sys.settrace, sys.setprofile, signal.alarm
 
 
 class Worker:

@@ -94,6 +94,8 @@ class VariableTable:
         Raises:
             CrossingError: a value cannot cross; it names the variable, and nothing has changed.
         """
+        if not variables:
+            return Binding([], [], {})
         send: list[Outgoing] = []
         names: dict[str, str] = {}
         for name, value in variables.items():

@@ -124,8 +124,11 @@ class ProcessConnection:
 
     def send(self, data: bytes) -> None:
         """Send whole frames."""
-        with self._sending, self._reachable():
-            self._socket.sendall(data)
+        with self._sending:
+            try:
+                self._socket.sendall(data)
+            except OSError as error:
+                raise self._gone() from error
 
     def send_value(self, header: dict[str, Any], content: Content) -> None:
         """Send a value: small ones in the frame, others as a descriptor of anonymous memory."""
@@ -138,9 +141,11 @@ class ProcessConnection:
                 _write_all(memory, chunk)
             _seal(memory)
             frame = encode_frame({**header, "via": "fd", "size": content.size})
-            with self._sending, self._reachable():
+            with self._sending:
                 sent = socket.send_fds(self._socket, [frame], [memory])
                 self._socket.sendall(frame[sent:])
+        except ConnectionError as error:
+            raise self._gone() from error
         except OSError as error:
             raise SandboxError(
                 f"cannot hand {content.size:,} bytes to the sandbox: {error.strerror or error}.",
@@ -181,13 +186,6 @@ class ProcessConnection:
         self._errors.close()
         if self._on_close is not None:
             self._on_close()
-
-    @contextlib.contextmanager
-    def _reachable(self) -> Any:
-        try:
-            yield
-        except (ConnectionError, ValueError) as error:
-            raise self._gone() from error
 
     def _gone(self) -> SandboxError:
         said = self.stderr().splitlines()[-1:]  # of a traceback, the error

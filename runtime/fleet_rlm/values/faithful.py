@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from base64 import b64decode, b64encode
+from binascii import a2b_base64, b2a_base64
 
+from fleet_rlm.values.compact_json import dumps, loads
 from fleet_rlm.values.crossing import CrossingError, exactly, simplified, type_name
 from fleet_rlm.values.tables import MAKERS, pack_numpy, pack_pandas
 
@@ -19,8 +19,6 @@ __all__ = ["pack", "unpack"]
 
 _INLINE_INT_BITS = 1024  # beyond, decimal text meets CPython's limit of 4,300 digits; hexadecimal has none
 _STANDARD_FAMILIES = ("datetime", "decimal", "fractions", "uuid")  # imported only if such a value is met
-_dumps = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
-_loads = json.JSONDecoder().decode
 
 
 def pack(value: Any, *, store: Optional[Store] = None, arrays_as_lists: bool = False) -> str:
@@ -35,7 +33,7 @@ def pack(value: Any, *, store: Optional[Store] = None, arrays_as_lists: bool = F
         CrossingError: something in it has no form.
     """
     try:
-        return _dumps(_Packer(store, arrays_as_lists=arrays_as_lists).tree(value))
+        return dumps(_Packer(store, arrays_as_lists=arrays_as_lists).tree(value))
     except RecursionError:
         raise CrossingError("it contains itself, or is nested deeper than Python recurses") from None
 
@@ -63,14 +61,14 @@ class _Packer:
         try:
             value.encode("utf-8")
         except UnicodeEncodeError:  # lone surrogates: JSON would merge two neighbours into one character
-            return {"$": "text", "v": b64encode(value.encode("utf-8", "surrogatepass")).decode("ascii")}
+            return {"$": "text", "v": _base64(value.encode("utf-8", "surrogatepass"))}
         return value
 
     def raw(self, value: Any) -> Any:
         data = bytes(value)
         if self._store is not None and (stored := self._store(data)) is not None:
             return {"$": "ref", "v": stored}
-        return {"$": "bytes", "v": b64encode(data).decode("ascii")}
+        return {"$": "bytes", "v": _base64(data)}
 
     def number(self, value: int) -> Any:
         return value if value.bit_length() <= _INLINE_INT_BITS else {"$": "int", "v": hex(value)}
@@ -118,6 +116,10 @@ class _Packer:
             if isinstance(value, base):
                 return _PACKERS[base](self, exactly(base, value))
         raise CrossingError(f"a value of type {type_name(value)} cannot cross into or out of the sandbox")
+
+
+def _base64(data: bytes) -> str:
+    return b2a_base64(data, newline=False).decode("ascii")
 
 
 def _tagged(kind: str, form: Callable[[Any], Any]) -> Callable[[_Packer, Any], Any]:
@@ -188,7 +190,7 @@ def unpack(text: str, *, fetch: Optional[Callable[[str], Any]] = None) -> Any:
         ValueError: the text is not a packed value, or is nested deeper than Python recurses.
     """
     try:
-        return _Unpacker(fetch).value(_loads(text))
+        return _Unpacker(fetch).value(loads(text))
     except ValueError:
         raise
     except Exception as error:  # whoever forged the text chose which constructor fails, and how
@@ -231,8 +233,8 @@ class _Unpacker:
 _COLLECTIONS: Dict[str, Callable[[Any], Any]] = {"tuple": tuple, "set": set, "frozenset": frozenset}
 
 _UNPACKERS: Dict[str, Callable[[Any], Any]] = {
-    "text": lambda body: b64decode(body).decode("utf-8", "surrogatepass"),
-    "bytes": b64decode,
+    "text": lambda body: a2b_base64(body).decode("utf-8", "surrogatepass"),
+    "bytes": a2b_base64,
     "bytearray": bytearray,
     "int": lambda body: int(body, 16),
     "float": float,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
 
+from fleet_rlm.values.compact_json import dumps
 from fleet_rlm.values.crossing import CrossingError, exactly, simplified, type_name
 
 TYPE_CHECKING = False  # typing itself would cost a driver's start 6 ms
@@ -104,7 +104,7 @@ def _plain_key(key: Any) -> str:
     if isinstance(key, str):
         return str.__str__(key)
     if key is None or isinstance(key, (bool, int, float)):
-        text: str = json.dumps(key) if not isinstance(key, float) or key - key == 0 else repr(key)
+        text: str = dumps(key) if not isinstance(key, float) or key - key == 0 else repr(key)
         return text
     simple = _plain(key)
     if isinstance(simple, (str, int, float)):

@@ -21,11 +21,11 @@ below this one are imported only where they apply.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import resource
-import signal
 import sys
+
+from fleet_rlm.driver.lean import signal, suppress
 
 TYPE_CHECKING = False  # typing itself would cost a driver's start 6 ms
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def confine_driver(policy: Dict[str, Any]) -> None:
     Raises:
         OSError: a wall could not be put up; the driver must end.
     """
-    with contextlib.suppress(PermissionError):  # a session leader already
+    with suppress(PermissionError):  # a session leader already
         os.setsid()
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_NOFILE, policy["open_files"])
@@ -107,7 +107,7 @@ def end_descendants(policy: Dict[str, Any]) -> None:
     try:
         os.kill(policy["host"], 0)
     except OSError:
-        with contextlib.suppress(ProcessLookupError):
+        with suppress(ProcessLookupError):
             os.kill(-1, signal.SIGKILL)
 
 

@@ -12,12 +12,13 @@ and ``abstract``, addresses on which it does; ``environment``, the only variable
 from __future__ import annotations
 
 import _socket
-import contextlib
 import errno
 import os
 import stat
 import struct
 import sys
+
+from fleet_rlm.driver.lean import suppress
 
 TYPE_CHECKING = False  # typing itself would cost a driver's start 6 ms
 if TYPE_CHECKING:
@@ -151,7 +152,7 @@ def _descriptors(_canaries: Canaries) -> bool:
     """Whether something inherited leads elsewhere: a folder, a named file, a second socket, a device."""
     sockets = 0
     for descriptor in range(3, _DESCRIPTORS):
-        with contextlib.suppress(OSError):
+        with suppress(OSError):
             status = os.fstat(descriptor)
             sockets += stat.S_ISSOCK(status.st_mode)
             named_file = stat.S_ISREG(status.st_mode) and status.st_nlink > 0

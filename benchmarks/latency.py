@@ -1,0 +1,61 @@
+"""One start, one execute, one tool call."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from benchmarks.contenders import PEER, interpreters, ours, session
+from benchmarks.measure import in_turns, timed
+from benchmarks.rows import Bar, Row, against
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["execute", "start", "tool"]
+
+_CALLS = 50  # tool calls in one cell
+
+
+def start(*, quick: bool) -> list[Row]:
+    """From nothing to the first result."""
+    contenders = {name: _start(name) for name in (*ours(), PEER)}
+    seconds = in_turns(contenders, 7 if quick else 25)
+    return [
+        against(f"cold start, {name}", name, PEER, seconds, bar=Bar(3, 2) if name != "trusted" else None)
+        for name in ours()
+    ]
+
+
+def _start(name: str) -> Callable[[], float]:
+    def sample() -> float:
+        interpreter = interpreters(name)()
+        try:
+            return timed(lambda: interpreter.execute("x=1"))
+        finally:
+            interpreter.shutdown()
+
+    return sample
+
+
+def execute(*, quick: bool) -> list[Row]:
+    """The smallest cell."""
+    seconds = _in_sessions("x=1", 10 if quick else 40)
+    return [against(f'execute("x=1"), {name}', name, PEER, seconds, bar=Bar(0.6, 0.3)) for name in ours()]
+
+
+def tool(*, quick: bool) -> list[Row]:
+    """A host tool that does nothing, called from the cell."""
+    seconds = _in_sessions(f"for _ in range({_CALLS}): nothing(x=1)", 6 if quick else 20)
+    each = {name: whole / _CALLS for name, whole in seconds.items()}
+    return [against(f"host tool call, {name}", name, PEER, each, bar=Bar(0.6, 0.3)) for name in ours()]
+
+
+def _in_sessions(code: str, rounds: int) -> dict[str, float]:
+    with ExitStack() as stack:
+        sessions = {name: stack.enter_context(session(name, nothing=lambda x: x)) for name in (*ours(), PEER)}
+
+        def sample(name: str) -> Callable[[], float]:
+            return lambda: timed(lambda: sessions[name].execute(code))
+
+        return in_turns({name: sample(name) for name in sessions}, rounds, at_once=50 if code == "x=1" else 5)
