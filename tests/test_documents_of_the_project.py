@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import re
 import subprocess
@@ -101,3 +102,15 @@ def test_versions_agree():
     stated = re.search(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)[1]
     assert stated == fleet_rlm.__version__ == fleet_rlm_scaffold.__version__
     assert f"## {stated}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+@pytest.mark.parametrize("notebook", sorted(path.name for path in ROOT.glob("notebooks/*.ipynb")))
+def test_notebooks_run(notebook, home):
+    """Every notebook's cells run in order."""
+    cells = json.loads((ROOT / "notebooks" / notebook).read_text())["cells"]
+    code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    environment = {**os.environ, "HOME": str(home)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
