@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any
 import dspy
 from dspy.utils.exceptions import format_error_for_lm
 
+from fleet_rlm.config.table import Settings
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = ["DEFAULT_CONCURRENCY", "RLM", "is_complete"]
 
-DEFAULT_CONCURRENCY = 32
+DEFAULT_CONCURRENCY = Settings.concurrency
 """Sub-calls of one ``llm_query_batched`` that are under way at once; dspy's own number is 8."""
 
 _FORCED = "Extract forced final output"  # dspy's mark on an answer taken when the iterations ran out
