@@ -106,6 +106,8 @@ async def volume_list_files(plane: Plane, request: Any) -> AsyncIterator[Any]:
 
 async def sandbox_create(plane: Plane, request: Any) -> Any:
     wanted = request.definition
+    if request.app_id not in plane.apps.values():
+        raise GRPCError(Status.NOT_FOUND, f"no app {request.app_id}")
     tags = {tag.tag_name: tag.tag_value for tag in request.tags}
     sandbox = Sandbox(next(plane.numbers), plane.folder, request.app_id, wanted, tags)
     volumes = {mount.mount_path: plane.volumes.path(mount.volume_id) for mount in wanted.volume_mounts}

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
+import time
 
 import pytest
 
 from fleet_rlm.host.client import DriverClient, Limits
 from fleet_rlm.sandboxes.modal import ModalSandbox, ModalSettings
-
-ROOT = Path(__file__).parents[3]
 
 
 class Session:
@@ -58,6 +56,19 @@ def session(unstarted):
         return made
 
     return start
+
+
+@pytest.fixture
+def wait_until():
+    """Wait for a condition; ten seconds pass only when what it waits for is broken."""
+
+    def wait(condition) -> None:
+        deadline = time.monotonic() + 10
+        while not condition():
+            assert time.monotonic() < deadline, "it did not happen"
+            time.sleep(0.02)
+
+    return wait
 
 
 @pytest.fixture

@@ -62,7 +62,7 @@ def test_unreadable_settings_are_a_configuration_error(python, tmp_path, text, s
 
 def test_wrong_token_is_refused_without_showing_it(python):
     """Refused credentials are said to be refused; the token is nowhere in the message."""
-    done = python(OPEN, MODAL_TOKEN_ID="ak-secretive1", MODAL_TOKEN_SECRET="as-secretive2")
+    done = python(OPEN, MODAL_TOKEN_ID="ak-secretive1234567", MODAL_TOKEN_SECRET="as-secretive7654321")
     assert "SandboxError 6 Modal refused the credentials" in done.stdout
     assert "modal token new" in done.stdout
     assert "secretive" not in done.stdout + done.stderr
@@ -78,14 +78,14 @@ def test_unreachable_server_is_said_within_seconds(python):
     assert time.monotonic() - started < 15
 
 
-@pytest.mark.parametrize("kind", ["source", "bytecode", "package"])
-def test_file_that_hides_the_sdk_is_refused(python, tmp_path, kind):
+@pytest.mark.parametrize("form", ["source", "bytecode", "package"])
+def test_file_that_hides_the_sdk_is_refused(python, tmp_path, form):
     """A local ``modal`` (a file, stale bytecode without its source, a package) is named and refused."""
-    source = tmp_path / ("modal/__init__.py" if kind == "package" else "modal.py")
+    source = tmp_path / ("modal/__init__.py" if form == "package" else "modal.py")
     source.parent.mkdir(exist_ok=True)
     source.write_text("raise SystemExit('the wrong modal ran')")
     hidden_by = source
-    if kind == "bytecode":
+    if form == "bytecode":
         hidden_by = source.with_suffix(".pyc")
         py_compile.compile(str(source), cfile=str(hidden_by))
         source.unlink()

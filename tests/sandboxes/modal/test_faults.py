@@ -143,6 +143,15 @@ def test_image_that_cannot_be_built(modal_plane, unstarted):
     unstarted().start()
 
 
+def test_app_that_was_deleted_meanwhile(session, modal_plane, unstarted):
+    """What a process remembers of Modal is looked up again after a failure, so that the next start works."""
+    session(app_name="short-lived").close()
+    modal_plane.apps.clear()
+    with pytest.raises(SandboxError, match="while creating the sandbox"):
+        unstarted(app_name="short-lived").start()
+    session(app_name="short-lived")
+
+
 def test_start_in_spite_of_trouble(session, modal_plane):
     """Throttling, a lost answer and a cut connection during the start only make it slower."""
     modal_plane.inject("SandboxCreateV2", status=Status.RESOURCE_EXHAUSTED, retry_after=0.1)

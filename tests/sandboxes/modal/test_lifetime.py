@@ -13,6 +13,7 @@ import pytest
 
 from fleet_rlm.errors import SandboxError
 from fleet_rlm.sandboxes.modal import ModalSandbox, ModalSettings
+from fleet_rlm.sandboxes.modal.delivery import guest_program
 from fleet_rlm.sandboxes.modal.launch import Launch
 
 START = """
@@ -25,14 +26,6 @@ print(client.execute("print('up')", {}, step=0).output, flush=True)
 """
 
 
-def wait_until(condition, seconds: float) -> None:
-    """Wait for ``condition``; what it waits for is slow only when it is broken."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.05)
-
-
 def test_close_ends_the_sandbox(session, modal_plane):
     """After ``close`` nothing runs at Modal."""
     session().close()
@@ -40,18 +33,18 @@ def test_close_ends_the_sandbox(session, modal_plane):
     assert modal_plane.sandboxes[-1].state == "terminated"
 
 
-def test_close_lets_a_volume_be_written(session, modal_plane):
+def test_close_lets_a_volume_be_written(session, modal_plane, wait_until):
     """With a volume the driver is let end first, so that what it wrote is committed before the end."""
     client = session(volume_name="notes")
     client.execute("open('/data/note.txt', 'w').write('kept')")
     client.close()
-    wait_until(lambda: modal_plane.sandboxes[-1].state != "running", 5)
+    wait_until(lambda: modal_plane.sandboxes[-1].state != "running")
     assert (modal_plane.volumes.path(modal_plane.volumes.names["notes"]) / "note.txt").read_text() == "kept"
     process = next(p for name, p in modal_plane.sandboxes[-1].processes.items() if name != "entrypoint")
     assert process.code.result() == 0
 
 
-def test_sandbox_ends_when_its_host_is_killed(modal_plane):
+def test_sandbox_ends_when_its_host_is_killed(modal_plane, wait_until):
     """A host that is killed leaves a sandbox that ends by itself when no heartbeat comes."""
     host = subprocess.Popen(
         [sys.executable, "-c", START + "time.sleep(60)"],
@@ -64,7 +57,7 @@ def test_sandbox_ends_when_its_host_is_killed(modal_plane):
     host.wait()
     host.stdout.close()
     assert len(modal_plane.running) == 1
-    wait_until(lambda: not modal_plane.running, 10)
+    wait_until(lambda: not modal_plane.running)
     assert modal_plane.sandboxes[-1].state == "exited"
 
 
@@ -76,23 +69,29 @@ def test_heartbeat_keeps_an_idle_session(session):
     assert client.execute("print(x)").output.strip() == "7"
 
 
-def test_sandbox_ends_when_no_driver_comes(modal_plane):
+def test_sandbox_ends_when_no_driver_comes(modal_plane, wait_until):
     """A sandbox whose driver never starts (its host died in between) ends after its idle time."""
     launch = Launch(ModalSettings(idle_timeout=1))
     launch.check()
     asyncio.run(launch.create())
-    wait_until(lambda: not modal_plane.running, 10)
+    wait_until(lambda: not modal_plane.running)
 
 
-def test_close_while_the_sandbox_is_being_created(modal_plane):
+def test_watch_ends_by_itself_when_no_driver_comes(tmp_path):
+    """The sandbox's main program needs nobody to end it: neither Modal's idle time nor a host."""
+    program = [sys.executable, "-c", guest_program("watch.py"), str(tmp_path / "lock"), "0.3"]
+    assert subprocess.run(program, check=False, timeout=10).returncode == 3
+
+
+def test_close_while_the_sandbox_is_being_created(modal_plane, wait_until):
     """A sandbox that comes up after ``close`` is ended then; ``close`` itself does not wait for it."""
     modal_plane.inject("SandboxCreateV2", delay=3.0)
     connection = ModalSandbox(ModalSettings()).open()
-    wait_until(lambda: modal_plane.record.requests("SandboxCreateV2"), 10)
+    wait_until(lambda: modal_plane.record.requests("SandboxCreateV2"))
     started = time.monotonic()
     connection.close()
     assert time.monotonic() - started < 2.0
-    wait_until(lambda: modal_plane.sandboxes and modal_plane.sandboxes[-1].state == "terminated", 10)
+    wait_until(lambda: modal_plane.sandboxes and modal_plane.sandboxes[-1].state == "terminated")
     assert "TaskExecStart" not in modal_plane.record.counts
 
 

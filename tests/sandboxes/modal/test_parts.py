@@ -99,6 +99,12 @@ def test_failure_becomes_one_sentence_with_a_remedy(error, sentence):
     assert "\n" not in str(explained)
 
 
+def test_explanation_holds_no_credentials():
+    """A token that a server repeats in its refusal is cut out of our sentence."""
+    explained = as_sandbox_error(ValueError("bad token as-AbCdEfGh12345678"), "trying")
+    assert "(ValueError: bad token [redacted])" in str(explained)
+
+
 def test_bug_is_not_taken_for_a_failure_of_modal():
     """An error that says nothing about the way there is left alone, so that it is seen as the bug it is."""
     assert [is_known(error) for error in (KeyError("x"), AttributeError("x"), ZeroDivisionError())] == [
@@ -109,7 +115,8 @@ def test_bug_is_not_taken_for_a_failure_of_modal():
 def test_credentials_are_redacted(monkeypatch):
     """Tokens are cut from whatever text reaches a message, by their shape and by their value."""
     monkeypatch.setenv("MODAL_TOKEN_SECRET", "oddly-shaped")
-    assert redacted("id ak-AbCdEf123 secret oddly-shaped end") == "id [token] secret [token] end"
+    text = "id ak-AbCdEfGh12345678 secret oddly-shaped end"
+    assert redacted(text) == "id [redacted] secret [redacted] end"
 
 
 def test_inbox_hands_over_all_there_is_then_its_end():

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import NamedTuple
 
+from fleet_rlm.config.redact import Redactor
 from fleet_rlm.errors import SandboxError
 
 __all__ = ["as_sandbox_error", "is_known", "redacted"]
@@ -87,7 +87,6 @@ _READINGS = {
 """By qualified name, so that nothing of Modal is imported to have the table; the nearest base counts."""
 
 _LONGEST_DETAIL = 300
-_TOKENS = re.compile(r"\b(?:ak|as)-[A-Za-z0-9]{6,}")
 
 
 def _reading(error: BaseException) -> _Reading | None:
@@ -101,13 +100,8 @@ def is_known(error: BaseException) -> bool:
 
 
 def redacted(text: str) -> str:
-    """``text`` without Modal credentials."""
-    text = _TOKENS.sub("[token]", text)
-    for name in ("MODAL_TOKEN_ID", "MODAL_TOKEN_SECRET"):
-        value = os.environ.get(name)
-        if value:
-            text = text.replace(value, "[token]")
-    return text
+    """Return ``text`` without credentials."""
+    return Redactor.of((), os.environ).text(text)
 
 
 def as_sandbox_error(error: BaseException, doing: str) -> SandboxError:
