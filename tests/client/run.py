@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from client.messages_api import MessagesApi, Request, Step
+from client.reading import Context, contexts
 
 TIMEOUT = 60.0
-_REMINDER = re.compile(r"<system-reminder>\n?(.*?)\n?</system-reminder>", re.DOTALL)
-_HOOK = re.compile(r"^(\w+)(?::\w+)? hook additional context: (.*)$", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -45,6 +43,11 @@ class Conversation:
     def turns(self) -> list[Request]:
         """The requests of the conversation itself: those that offer tools."""
         return [request for request in self.requests if request.tools]
+
+    @property
+    def contexts(self) -> list[Context]:
+        """What hooks had told the model by the last request."""
+        return contexts(self.turns[-1])
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,8 @@ class Client:
         self, *arguments: str, stdin: str = "", environment: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run ``claude ARGUMENTS`` in an environment built from nothing."""
+        temporary = self.home / "tmp"
+        temporary.mkdir(exist_ok=True)
         return subprocess.run(
             [str(self.binary), *arguments],
             input=stdin,
@@ -89,6 +94,7 @@ class Client:
             env={
                 "PATH": os.environ["PATH"],
                 "HOME": str(self.home),
+                "TMPDIR": str(temporary),
                 "ANTHROPIC_API_KEY": "dummy",
                 "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
                 "DISABLE_TELEMETRY": "1",
