@@ -173,6 +173,15 @@ class Settings:
     concurrency: int = _setting(
         "FLEET_RLM_CONCURRENCY", kind=integer(1), default=32, help="How many sub-model calls run at once."
     )
+    hooks: bool = _setting(
+        "FLEET_RLM_HOOKS", kind=FLAG, default=True, help="Whether the hooks in Claude Code say anything."
+    )
+    hook_threshold: int = _setting(
+        "FLEET_RLM_HOOK_THRESHOLD",
+        kind=SIZE,
+        default=256 << 10,
+        help="The size from which the hooks call a file large.",
+    )
     origins: Mapping[str, Origin] = field(default_factory=dict, compare=False, repr=False)
     dotenv: Path | None = field(default=None, compare=False, repr=False)
 
