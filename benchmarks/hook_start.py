@@ -1,8 +1,7 @@
 """How long a hook process takes, against the cheapest Python process that could read its input.
 
-``python benchmarks/hook_start.py [--runs N] [--python PROGRAM]`` prints medians in milliseconds and the ratio to
-``python3 -I -c "import json"``, which issue and design bound at 3. Both are started in turn, so that a busy
-machine slows both.
+``python benchmarks/hook_start.py [--runs N] [--python PROGRAM]`` prints medians in milliseconds and the ratio
+to ``python3 -I -c "import json"``, whose must is 3. Both are started in turn, so that a busy machine slows both.
 """
 
 from __future__ import annotations
@@ -56,14 +55,16 @@ def timed(arguments: list[str], stdin: bytes, environment: dict[str, str]) -> fl
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--runs", type=int, default=40)
     parser.add_argument("--python", default="python3", help="the interpreter that hooks are started with")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         program = installation(folder)
-        # FLEET_RLM_HOME is left alone while HOME moves, so nothing of the user's is read or written.
+        # With a HOME of its own it reads and writes nothing of the user's.
         environment = {"PATH": os.environ["PATH"], "HOME": name}
         print(f"{'event':30} {'base ms':>8} {'hook ms':>8} {'ratio':>6}  must <= {BAR:.0f}")
         for label, payload in payloads(folder).items():

@@ -1,10 +1,10 @@
-#!/usr/bin/env python3
 """The hooks of fleet-rlm for Claude Code: tell the model about large files, mentions and known failures.
 
 One program for every event. The client hands it one JSON object on stdin; what it prints goes to the model as
 ``additionalContext``. It never blocks anything and never speaks to the user: with hookify installed as well,
-hookify shows a rule to the user and this program gives it to the model, so nobody is told twice. Whatever goes
-wrong here is silence and a line in the log. It needs Python 3.9+ and nothing else, and opens no connection.
+hookify shows a rule to the user and this program gives it to the model, so nobody is told twice. Whatever
+goes wrong here is silence and a line in the log. It needs Python 3.9+ and nothing else, and opens no
+connection.
 
 Beside it lie ``fleet-rlm-hooks.json`` (what is true of this installation) and, in the folder that file names,
 the rules ``hookify.fleet-rlm-*.local.md``. The user's own settings are, the strongest first, the variables
@@ -24,7 +24,7 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -120,7 +120,7 @@ class Places:
     def log(self, line: str) -> None:
         """Keep ``line``; two files of bounded size are all that is ever kept."""
         try:
-            os.makedirs(os.path.dirname(self.log_file), exist_ok=True)
+            os.makedirs(os.path.dirname(self.log_file), mode=0o700, exist_ok=True)
             if os.path.exists(self.log_file) and os.path.getsize(self.log_file) > LOG_BOUND:
                 os.replace(self.log_file, self.log_file + ".1")
             with open(self.log_file, "a", encoding="utf-8", errors="backslashreplace") as stream:
@@ -147,7 +147,7 @@ class Told:
         key = json.dumps(key)[:2000]
         mine = f"{os.getpid()}.{time.time_ns()} {key}"
         try:
-            os.makedirs(os.path.dirname(self.path), exist_ok=True)
+            os.makedirs(os.path.dirname(self.path), mode=0o700, exist_ok=True)
             with open(self.path, "ab+", buffering=0) as stream:
                 if os.fstat(stream.fileno()).st_size > STATE_BOUND:
                     return False
@@ -159,15 +159,19 @@ class Told:
         return next(line for line in lines if line.partition(" ")[2] == key) == mine
 
     def forget(self) -> None:
-        """Forget this session, and the sessions of long ago."""
+        """Forget what this session was told."""
+        remove(self.path)
+
+    def tidy(self) -> None:
+        """Forget the sessions of long ago."""
         folder = os.path.dirname(self.path)
         if not os.path.isdir(folder):
             return
-        known = sorted(os.scandir(folder), key=lambda entry: entry.stat().st_mtime, reverse=True)
+        known = sorted(((entry.stat().st_mtime, entry.path) for entry in os.scandir(folder)), reverse=True)
         oldest = time.time() - STATE_DAYS * 86400
-        for place, entry in enumerate(known):
-            if place >= STATE_FILES or entry.stat().st_mtime < oldest or entry.path == self.path:
-                remove(entry.path)
+        for place, (modified, path) in enumerate(known):
+            if place >= STATE_FILES or modified < oldest:
+                remove(path)
 
 
 def remove(path: str) -> None:
@@ -232,25 +236,26 @@ class Condition:
             ValueError: its operator is unknown, or its pattern is no regular expression.
         """
         self.field = facts.get("field", "")
-        operator = facts.get("operator", "regex_match")
-        pattern = facts.get("pattern", "")
-        tests = {
+        self.test = self._test(facts.get("operator", "regex_match"), facts.get("pattern", ""))
+
+    @staticmethod
+    def _test(operator: str, pattern: str) -> Callable[[str], bool]:
+        if operator == "regex_match":
+            try:
+                found = re.compile(pattern, re.IGNORECASE)
+            except re.error as error:
+                raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
+            return lambda value: bool(found.search(value))
+        tests: dict[str, Callable[[str], bool]] = {
             "contains": lambda value: pattern in value,
             "not_contains": lambda value: pattern not in value,
             "equals": lambda value: pattern == value,
             "starts_with": lambda value: value.startswith(pattern),
             "ends_with": lambda value: value.endswith(pattern),
         }
-        if operator == "regex_match":
-            try:
-                found = re.compile(pattern, re.IGNORECASE)
-            except re.error as error:
-                raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
-            self.test = lambda value: bool(found.search(value))
-        elif operator in tests:
-            self.test = tests[operator]
-        else:
+        if operator not in tests:
             raise ValueError(f"{operator!r} is no operator")
+        return tests[operator]
 
 
 def split_rule(text: str) -> tuple[str, str]:
@@ -297,7 +302,7 @@ def unquoted(value: str) -> str:
 
 
 def rules(hooks: Hooks) -> Iterator[tuple[str, Rule | None]]:
-    """Yield each rule file's name with its rule, or with None (and a line in the log) if it cannot be used."""
+    """Yield each rule file's name with its rule, or with None and a line in the log if it cannot be used."""
     try:
         names = sorted(os.listdir(hooks.rules_folder))
     except OSError as error:
@@ -342,7 +347,7 @@ def measure(path: str, cwd: str, source: str = "") -> Measured | None:
 
     Nothing that could hang is opened, and no other machine is asked.
     """
-    import stat  # noqa: PLC0415
+    import stat
 
     if path.startswith(("//", "\\\\")) or "\0" in path or len(path) > 4096:  # noqa: PLR2004 - PATH_MAX
         return None
@@ -394,14 +399,15 @@ def measures(files: list[Measured]) -> str:
 def amount(size: int) -> str:
     """Say ``size`` (bytes) with a unit that suits it, and exactly."""
     unit, factor = next(
-        (item for item in (("GB", 1 << 30), ("MB", 1 << 20), ("KB", 1 << 10)) if size >= item[1]), ("bytes", 1)
+        (item for item in (("GB", 1 << 30), ("MB", 1 << 20), ("KB", 1 << 10)) if size >= item[1]),
+        ("bytes", 1),
     )
     return f"{size / factor:.1f} {unit} ({size:,} bytes)" if factor > 1 else f"{size} bytes"
 
 
 def command_line(hooks: Hooks, files: list[Measured]) -> str:
     """Return the command that asks about ``files``; many are named by the patterns that found them."""
-    import shlex  # noqa: PLC0415
+    import shlex
 
     paths = [file.path for file in files]
     if len(paths) > FILES_NAMED:
@@ -431,9 +437,28 @@ def before_tool(hooks: Hooks) -> list[str]:
     return notice(hooks, filter(None, files), instead)
 
 
-PASSES_ALL = frozenset("cat less more bat batcat type nl tac rev sort uniq tee strings fold expand column pr".split())
+PASSES_ALL = frozenset(
+    (
+        "cat",
+        "less",
+        "more",
+        "bat",
+        "batcat",
+        "type",
+        "nl",
+        "tac",
+        "rev",
+        "sort",
+        "uniq",
+        "tee",
+        "strings",
+        "fold",
+    )
+)
 """Programs that write out about as much as they read."""
-WRAPPERS = frozenset("sudo time command builtin exec nice nohup env then do else ! {".split())
+WRAPPERS = frozenset(
+    ("sudo", "time", "command", "builtin", "exec", "nice", "nohup", "env", "then", "do", "else", "!", "{")
+)
 """What stands before a program without changing what it prints."""
 GLOB_BOUND = 500
 
@@ -448,20 +473,22 @@ def poured(command: str, cwd: str) -> list[str]:
         return []
     files: list[str] = []
     try:
-        pipelines = list(parse_shell(command))
+        pipelines = parse_shell(command)
     except ValueError:
         return []
     for pipeline in pipelines:
         first = pipeline[0]
         if first.words[:1] == ["cd"] and len(pipeline) == 1:
             cwd = os.path.join(cwd, os.path.expanduser(first.words[1] if len(first.words) > 1 else "~"))
-        elif not any(stage.quiet for stage in pipeline) and all(passes_all(stage.words) for stage in pipeline):
+        elif not any(stage.quiet for stage in pipeline) and all(
+            passes_all(stage.words) for stage in pipeline
+        ):
             files += [absolute(word, cwd) for word in operands(first)]
     return files
 
 
 class Stage:
-    """One program of a pipeline: its words, its input file, and whether its output goes elsewhere."""
+    """One program of a pipeline: its words, its input files, and whether its output goes elsewhere."""
 
     def __init__(self) -> None:
         """Begin with nothing."""
@@ -470,49 +497,86 @@ class Stage:
         self.quiet = False
 
 
-def parse_shell(command: str) -> Iterator[list[Stage]]:
-    """Split ``command`` into pipelines of stages, as far as this needs.
+class Shell:
+    """Reads the pipelines of a command, as far as it must be understood to see what is printed."""
+
+    def __init__(self) -> None:
+        """Begin before the first word."""
+        self.pipelines: list[list[Stage]] = [[Stage()]]
+        self.redirection = ""
+        self.nested = 0
+
+    @property
+    def stage(self) -> Stage:
+        """The program that is being read."""
+        return self.pipelines[-1][-1]
+
+    def word(self, text: str) -> None:
+        """Take a word: an argument, or the file of a redirection."""
+        if self.redirection == "<":
+            self.stage.inputs.append(text)
+        elif not self.redirection:
+            self.stage.words.append(text)
+            self.stage.quiet = self.stage.quiet or self.nested > 0
+        self.redirection = ""
+
+    def operator(self, text: str) -> None:
+        """Take a run of the shell's punctuation."""
+        if "(" in text or ")" in text:
+            self.bracket(text)
+        elif ">" in text:
+            self.redirection = ">"
+            if self.stage.words[-1:] == ["2"]:
+                self.stage.words.pop()
+            elif text != ">&":
+                self.stage.quiet = True
+        elif text == "<":
+            self.redirection = "<"
+        elif text in {"|", "|&"}:
+            self.pipelines[-1].append(Stage())
+        else:
+            self.next_pipeline()
+
+    def bracket(self, text: str) -> None:
+        """Enter or leave a group; what a substitution prints is an argument, so it is quiet."""
+        substitution = "<(" in text or "".join(self.stage.words[-1:]).endswith("$")
+        if "(" in text and (substitution or self.nested):
+            self.nested += 1
+        self.nested = max(0, self.nested - text.count(")"))
+        self.next_pipeline()
+
+    def next_pipeline(self) -> None:
+        """End a pipeline."""
+        self.redirection = ""
+        self.pipelines.append([Stage()])
+
+
+HERE_DOCUMENT = r"<<-?\s*(['\"]?)(\w+)\1(.*?)\n(?:.*?\n)??\s*\2(?=\n|$)"
+PUNCTUATION = ";&|<>()\n"
+
+
+def parse_shell(command: str) -> list[list[Stage]]:
+    """Split ``command`` into pipelines of stages.
 
     Raises:
         ValueError: quotes do not match.
     """
-    import shlex  # noqa: PLC0415
+    import shlex
 
-    body = re.sub(r"<<-?\s*(['\"]?)(\w+)\1(.*?)\n(?:.*?\n)??\s*\2(?=\n|$)", r"\3", command, flags=re.DOTALL)
-    lexer = shlex.shlex(body.replace("\\\n", " "), posix=True, punctuation_chars=";&|<>()\n")
+    # What follows on the line of a here-document is part of the command, its body is not.
+    body = re.sub(HERE_DOCUMENT, r"\3", command, flags=re.DOTALL)
+    lexer = shlex.shlex(body.replace("\\\n", " "), posix=True, punctuation_chars=PUNCTUATION)
     lexer.whitespace = " \t\r"
     lexer.whitespace_split = True
+    # shlex would take a # within a word, and the end of the line with it, for a comment.
     lexer.commenters = ""
-    pipeline, target, nested = [Stage()], "", 0
-    for token in lexer:
-        stage = pipeline[-1]
-        if not token or not set(token) <= set(";&|<>()\n"):
-            if target == "<":
-                stage.inputs.append(token)
-            elif not target:
-                stage.words.append(token)
-                stage.quiet = stage.quiet or nested > 0
-            target = ""
-        elif ">" in token and "(" not in token:
-            target = ">"
-            to_stderr = stage.words[-1:] == ["2"]
-            if to_stderr:
-                stage.words.pop()
-            stage.quiet = stage.quiet or not (to_stderr or token == ">&")
-        elif token == "<":
-            target = "<"
-        elif token in {"|", "|&"}:
-            pipeline.append(Stage())
+    shell = Shell()
+    for text in lexer:
+        if text and set(text) <= set(PUNCTUATION):
+            shell.operator(text)
         else:
-            # A substitution's output is an argument, not something shown; so is what `<(` reads.
-            if "(" in token:
-                nested += 1 if nested or "<(" in token or stage.words[-1:] and stage.words[-1][-1:] == "$" else 0
-            nested = max(0, nested - token.count(")"))
-            if stage.words:
-                yield pipeline
-            pipeline, target = [Stage()], ""
-    if pipeline[-1].words:
-        yield pipeline
+            shell.word(text)
+    return [pipeline for pipeline in shell.pipelines if pipeline[-1].words]
 
 
 def passes_all(words: list[str]) -> bool:
@@ -573,8 +637,8 @@ def expanded(path: str) -> list[str]:
     """Return the paths that the shell would make of the pattern ``path``; itself if it is none."""
     if os.path.exists(path) or not re.search(r"[*?\[]", path):
         return [path]
-    import glob  # noqa: PLC0415
-    import itertools  # noqa: PLC0415
+    import glob
+    import itertools
 
     return list(itertools.islice(glob.iglob(path), GLOB_BOUND))
 
@@ -608,26 +672,23 @@ def introduction(hooks: Hooks, name: str) -> list[str]:
         return []
     full = hooks.prefix + name
     if name in SKILLS:
-        return [
-            f'fleet-rlm: with @{name} the user asks for the skill {full}. Start it with the Skill tool (skill: "{full}") '
-            "and follow it for this request."
-        ]
-    return [
-        f'fleet-rlm: with @{name} the user asks for the agent {full}. Start it with the Agent tool (subagent_type: "{full}") '
-        "and give it the whole request, with every path in it."
-    ]
+        kind, start, then = "skill", f'the Skill tool (skill: "{full}")', "follow it for this request"
+    else:
+        kind, start = "agent", f'the Agent tool (subagent_type: "{full}")'
+        then = "give it the whole request, with every path in it"
+    return [f"fleet-rlm: with @{name} the user asks for the {kind} {full}. Start it with {start} and {then}."]
 
 
 def candidates(prose: str) -> list[str]:
     """Return what in ``prose`` may be paths: quoted or not, with ``@`` or without.
 
-    A mention with a range of lines (``@file#L10-20``) is deliberate, and left out.
+    ``@file#L10-20``, a deliberate range of lines, is no path as it stands and so comes to nothing.
     """
     quoted = r"@?\"([^\"\n]+)\"|(?<!\w)@?'([^'\n]+)'|`([^`\n]+)`"
     found: dict[str, None] = {}
     for match in re.finditer(rf"{quoted}|((?:\\.|[^\s\"`])+)", prose):
         text = match[1] or match[2] or match[3] or bare(match[4])
-        if text and not re.search(r"#L\d+", text):
+        if text:
             found[text] = None
             if len(found) >= CANDIDATES:
                 break
@@ -655,17 +716,25 @@ def after_failure(hooks: Hooks) -> list[str]:
 
 
 def on_start(hooks: Hooks) -> list[str]:
-    """Say in one line what is broken; a compacted or fresh conversation has not been told anything yet."""
-    hooks.told.forget()
-    broken = [name for name, rule in rules(hooks) if rule is None]
+    """Say in one line what is broken, once; and note that a compacted conversation knows nothing more."""
+    if hooks.payload.get("source") in {"compact", "clear"}:
+        hooks.told.forget()
+    hooks.told.tidy()
+    line = broken(hooks)
+    return [line] if line and hooks.told.claim(line) else []
+
+
+def broken(hooks: Hooks) -> str:
+    """Return a line about what does not work in this installation; empty if all is well."""
+    unusable = [name for name, rule in rules(hooks) if rule is None]
     if hooks.requires and not any(installed(name, hooks.path) for name in hooks.requires):
-        return [
+        return (
             f"fleet-rlm: its command {hooks.requires[0]} is not there, so the rlm skills cannot run. "
             f"The user can install it: {hooks.install}"
-        ]
-    if broken:
-        return [f"fleet-rlm: these rules cannot be read: {', '.join(broken)} (see {hooks.places.log_file})."]
-    return []
+        )
+    if unusable:
+        return f"fleet-rlm: these rules cannot be read: {', '.join(unusable)} (see {hooks.places.log_file})."
+    return ""
 
 
 def installed(name: str, path: str) -> bool:
@@ -703,11 +772,12 @@ def main() -> int:
         sys.stdout.write(answer(json.loads(sys.stdin.buffer.read()), dict(os.environ)))
         sys.stdout.flush()
     except Exception as error:  # noqa: BLE001 - a broken hook must not disturb the session; it is logged
-        frame = error.__traceback__
-        while frame and frame.tb_next:
+        frame, line = error.__traceback__, 0
+        while frame:
+            if frame.tb_frame.f_code.co_filename == __file__:
+                line = frame.tb_lineno
             frame = frame.tb_next
-        where = f" at line {frame.tb_lineno}" if frame else ""
-        Places(dict(os.environ)).log(f"{type(error).__name__}{where}: {error}")
+        Places(dict(os.environ)).log(f"{type(error).__name__} from line {line}: {error}")
     return 0
 
 

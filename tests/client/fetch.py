@@ -52,7 +52,14 @@ def _install(version: str, folder: Path) -> None:
         raise ClientUnavailableError("npm is not on PATH.")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".fetching-") as staging:
-        options = ("--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--cache", f"{staging}/.npm")
+        options = (
+            "--ignore-scripts",
+            "--no-audit",
+            "--no-fund",
+            "--no-update-notifier",
+            "--cache",
+            f"{staging}/.npm",
+        )
         # npm's own cache would keep a second copy of 100 MB, so it goes away with the staging folder.
         done = subprocess.run(
             [npm, "install", *options, "--prefix", f"{staging}/client", f"{PACKAGE}@{version}"],
@@ -62,7 +69,9 @@ def _install(version: str, folder: Path) -> None:
             check=False,
         )
         if done.returncode:
-            raise ClientUnavailableError(f"npm could not fetch {PACKAGE}@{version}: {done.stderr.strip()[-400:]}")
+            raise ClientUnavailableError(
+                f"npm could not fetch {PACKAGE}@{version}: {done.stderr.strip()[-400:]}"
+            )
         try:
             (Path(staging) / "client").rename(folder)
         except OSError:

@@ -85,7 +85,7 @@ class MessagesApi:
         """What ``ANTHROPIC_BASE_URL`` should be."""
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
-    def __enter__(self) -> MessagesApi:
+    def __enter__(self):
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         return self
 
@@ -143,7 +143,7 @@ def _handler(api: MessagesApi) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             self._send(404, "application/json", b'{"type":"error","error":{"type":"not_found_error"}}')
 
-        do_HEAD = do_GET
+        do_HEAD = do_GET  # noqa: N815 - the name that http.server looks for
 
         def _send(self, status: int, kind: str, body: bytes) -> None:
             self.send_response(status)
@@ -161,7 +161,16 @@ def _handler(api: MessagesApi) -> type[BaseHTTPRequestHandler]:
 
 def _message(model: str) -> dict[str, Any]:
     usage = {"input_tokens": 1, "output_tokens": 1}
-    return {"id": "msg_1", "type": "message", "role": "assistant", "model": model, "content": [], "stop_reason": None, "stop_sequence": None, "usage": usage}
+    return {
+        "id": "msg_1",
+        "type": "message",
+        "role": "assistant",
+        "model": model,
+        "content": [],
+        "stop_reason": None,
+        "stop_sequence": None,
+        "usage": usage,
+    }
 
 
 def _reason(blocks: Sequence[Block]) -> str:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from client.messages_api import Request
 
 _CONTEXT = re.compile(
-    r"^(\w+)(?::(\w+))? hook additional context: (.*?)(?=\n\n|\n</system-reminder>|\Z)", re.MULTILINE | re.DOTALL
+    r"^(\w+)(?::(\w+))? hook additional context: (.*?)(?=\n\n|\n</system-reminder>|\Z)",
+    re.MULTILINE | re.DOTALL,
 )
 _ITEM = re.compile(r"^- ([\w:.-]+): ", re.MULTILINE)
 

@@ -9,6 +9,7 @@ import pytest
 
 from client.messages_api import say, use
 from client.reading import Context, contexts, offered_agents, offered_skills
+from hooks.plugin import PLAIN, PLUGIN, make_plugin
 from hooks.test_large_files import RULE
 from hooks.test_prompts import AGENT, DOCUMENTS, SKILL
 from hooks.test_rules import MODAL, SUB_MODEL
@@ -30,7 +31,9 @@ def test_a_read_of_two_megabytes(client, big):
     """The model's Read of the log brings the notice with its error; a second Read brings nothing more."""
     read = use("Read", file_path=str(big))
     done = client.run("what went wrong?", [read, read, say("ok")])
-    assert [[], [Context("PreToolUse", "Read", about(big, READ))]] == [contexts(turn) for turn in done.turns[:2]]
+    assert [[], [Context("PreToolUse", "Read", about(big, READ))]] == [
+        contexts(turn) for turn in done.turns[:2]
+    ]
     assert [Context("PreToolUse", "Read", about(big, READ))] == done.contexts
     assert (done.exit_code, done.unused) == (0, [])
 
@@ -48,7 +51,9 @@ def test_mentions_and_files_in_a_prompt(client, big):
     assert [Context("UserPromptSubmit", "", expected)] == contexts(done.turns[0])
 
 
-@pytest.mark.parametrize(("prompt", "expected"), [("@rlm why?", SKILL), ("@rlm-orchestrator go", AGENT.format("rlm-orchestrator"))])
+@pytest.mark.parametrize(
+    ("prompt", "expected"), [("@rlm why?", SKILL), ("@rlm-orchestrator go", AGENT.format("rlm-orchestrator"))]
+)
 def test_one_mention(client, prompt, expected):
     """A mention alone is explained."""
     assert [Context("UserPromptSubmit", "", expected)] == client.run(prompt).contexts
@@ -84,7 +89,7 @@ def test_ordinary_work_is_left_alone(client, big):
         use("Bash", command="echo 1 failed; exit 1"),
     ]
     done = client.run("fix the test in small.txt, mail me@rlm.com", script)
-    assert ([], []) == (done.contexts, done.unused)
+    assert (done.contexts, done.unused) == ([], [])
     results = [text for text in done.turns[-1].texts() if "25000" in text]
     assert len(results) == 1
 
@@ -94,7 +99,7 @@ def test_the_off_switch(client, big):
     settings = client.home / ".claude/settings.json"
     settings.write_text(json.dumps({"env": {"FLEET_RLM_HOOKS": "off"}}))
     done = client.run("@rlm read it", [use("Read", file_path=str(big))])
-    assert [] == done.contexts
+    assert done.contexts == []
 
 
 def test_as_a_plugin_the_names_are_the_plugins(plugin_client):
@@ -112,10 +117,18 @@ def test_the_model_can_do_what_it_is_told(plugin_client):
     script = [
         use("Skill", skill="fleet-rlm:rlm", args="why"),
         dataclasses.replace(
-            use("Agent", subagent_type="fleet-rlm:rlm-orchestrator", prompt="go", description="go", run_in_background=False),
+            use(
+                "Agent",
+                subagent_type="fleet-rlm:rlm-orchestrator",
+                prompt="go",
+                description="go",
+                run_in_background=False,
+            ),
             when=lambda request: "You are a stand-in." not in request.system,
         ),
-        dataclasses.replace(say("the agent was here"), when=lambda request: "You are a stand-in." in request.system),
+        dataclasses.replace(
+            say("the agent was here"), when=lambda request: "You are a stand-in." in request.system
+        ),
     ]
     done = plugin_client.run("@rlm and @rlm-orchestrator", script)
     said = "\n".join(done.turns[-1].texts())
@@ -129,21 +142,22 @@ def test_a_missing_runtime_is_told_at_the_start(client):
     path = client.home / ".claude/skills/fleet-rlm/hooks/fleet-rlm-hooks.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"requires": ["no-such-command"]}))
     [said] = client.run("hello").contexts
-    assert ("SessionStart", True) == (said.event, said.text.startswith("fleet-rlm: its command no-such-command is not there"))
+    assert (
+        said.event,
+        said.text.startswith("fleet-rlm: its command no-such-command is not there"),
+    ) == ("SessionStart", True)
 
 
-def test_a_broken_hook_disturbs_nothing(client, big):
+def test_a_broken_hook_disturbs_nothing(client):
     """With the hook program broken the session goes on as if there were none."""
     (client.home / ".claude/skills/fleet-rlm/hooks/fleet-rlm-hooks.json").write_text("{")
     done = client.run("@rlm read it", [use("Bash", command="echo fine")])
-    assert ([], 0) == (done.contexts, done.exit_code)
+    assert (done.contexts, done.exit_code) == ([], 0)
     assert "fine" in "\n".join(done.turns[-1].texts())
 
 
 def test_installed_twice_it_speaks_once(client, big):
     """With the hooks in the user's and in the project's folder the model is told once."""
-    from hooks.plugin import PLAIN, make_plugin  # noqa: PLC0415
-
     make_plugin(client.cwd / ".claude/skills/fleet-rlm", PLAIN)
     done = client.run("@rlm and @big.log", [use("Bash", command="cat big.log")])
     assert [Context("UserPromptSubmit", "", f"{SKILL}\n{about(big, PROMPT)}")] == done.contexts
@@ -153,7 +167,9 @@ def test_beside_hookify_the_model_is_told_once(client, big):
     """A hook that answers with a systemMessage, as hookify does, speaks to the user only; ours to the model only."""
     folder = client.home / ".claude/skills/hookify"
     (folder / ".claude-plugin").mkdir(parents=True)
-    (folder / ".claude-plugin/plugin.json").write_text(json.dumps({"name": "hookify", "version": "1.0.0", "description": "stand-in"}))
+    (folder / ".claude-plugin/plugin.json").write_text(
+        json.dumps({"name": "hookify", "version": "1.0.0", "description": "stand-in"})
+    )
     (folder / "hooks").mkdir()
     command = f"echo '{json.dumps({'systemMessage': 'HOOKIFY ' + RULE})}'"
     hook = {"matcher": "Read", "hooks": [{"type": "command", "command": command}]}
@@ -165,19 +181,19 @@ def test_beside_hookify_the_model_is_told_once(client, big):
 
 def test_the_client_finds_the_plugin_valid(bare_client, tmp_path):
     """``claude plugin validate --strict`` passes."""
-    from hooks.plugin import PLUGIN, make_plugin  # noqa: PLC0415
-
     folder = make_plugin(tmp_path / "plugin", PLUGIN)
     done = bare_client.command("plugin", "validate", "--strict", str(folder))
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_installed_from_a_marketplace(bare_client, tmp_path, big):
+def test_installed_from_a_marketplace(bare_client, tmp_path):
     """Added and installed with the client's own commands, the plugin's hooks work."""
-    from hooks.plugin import PLUGIN, make_plugin  # noqa: PLC0415
-
     folder = make_plugin(tmp_path / "market", PLUGIN)
-    market = {"name": "fleet-rlm", "owner": {"name": "tests"}, "plugins": [{"name": "fleet-rlm", "source": "./"}]}
+    market = {
+        "name": "fleet-rlm",
+        "owner": {"name": "tests"},
+        "plugins": [{"name": "fleet-rlm", "source": "./"}],
+    }
     (folder / ".claude-plugin/marketplace.json").write_text(json.dumps(market))
     for words in (["marketplace", "add", str(folder)], ["install", "fleet-rlm@fleet-rlm"]):
         done = bare_client.command("plugin", *words)

@@ -46,7 +46,12 @@ def render_hooks(folder: Path, context: dict[str, Any]) -> Path:
 def make_plugin(folder: Path, context: dict[str, Any]) -> Path:
     """Write a whole plugin into ``folder``: manifest, hooks, the skill ``rlm``, the agent ``rlm-orchestrator``."""
     render_hooks(folder, context)
-    manifest = {"name": "fleet-rlm", "version": "0.1.0", "description": "The hooks under test.", "author": {"name": "tests"}}
+    manifest = {
+        "name": "fleet-rlm",
+        "version": "0.1.0",
+        "description": "The hooks under test.",
+        "author": {"name": "tests"},
+    }
     files = {
         ".claude-plugin/plugin.json": json.dumps(manifest),
         "skills/rlm/SKILL.md": "---\nname: rlm\ndescription: Stand-in for the skill.\n---\nStand-in body: $ARGUMENTS\n",

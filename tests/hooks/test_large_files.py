@@ -65,8 +65,10 @@ def test_a_subagent_has_a_context_of_its_own(hooks, big):
 
 
 def test_a_compacted_conversation_is_told_again(hooks, big):
-    """A session start (after compaction, say) forgets what was told."""
+    """After compaction the model has not been told; after a resumption it still has."""
     assert "1.9 MB" in hooks.read(big)
+    assert hooks.send("SessionStart", source="resume") == ""
+    assert hooks.read(big) == ""
     assert hooks.send("SessionStart", source="compact") == ""
     assert "1.9 MB" in hooks.read(big)
 
@@ -93,7 +95,7 @@ def test_the_rule_is_told_once_for_many_files(hooks, big):
         "head -n 100000 novel.text", "head -100000 novel.text", "head -n -5 novel.text", "head --bytes=900000 novel.text",
         "head -c 1M novel.text", "tail -n +1 novel.text", "tail -c +1 novel.text", "cat < novel.text", "sed 's/a/b/' novel.text",
         "sed '' novel.text", "jq . novel.text", "cat -n novel.text 2>/dev/null", "cat novel.text 2>&1", "cat novel.text | sort | less",
-        "cat novel.text | tee copy", "cat novel.text | head -n 999999", "pwd && cat novel.text", "ls\ncat novel.text\npwd", "cat *.text",
+        "cat novel.text | tee copy", "cat novel.text | head -n 999999", "pwd && cat novel.text", "ls # note\ncat novel.text\npwd", "cat *.text",
         "sudo cat novel.text", "timeout 5 cat novel.text", "LANG=C cat novel.text", "if true; then cat novel.text; fi",
         "cd .. && cd work && cat novel.text", "(cd . && cat novel.text)", "echo $(date) && cat novel.text", "cat novel.text & wait",
     ],
@@ -142,7 +144,10 @@ def test_the_threshold_is_256_kb(hooks, size, told):
     assert told == bool(hooks.read(path))
 
 
-@pytest.mark.parametrize(("value", "told"), [("1M", False), ("499999", True), ("500000", False), ("0.4 mib", True), ("nonsense", True)])
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [("1M", False), ("499999", True), ("500000", False), ("0.4 mib", True), ("nonsense", True)],
+)
 def test_the_threshold_can_be_set(hooks, plain, value, told):
     """The variable sets the threshold; what is no size is logged and changes nothing."""
     hooks.environment["FLEET_RLM_HOOK_THRESHOLD"] = value
@@ -178,7 +183,10 @@ def test_a_pdf_has_a_size_and_no_token_estimate(hooks):
     """A PDF's bytes say nothing about its tokens, and the notice says so."""
     path = hooks.cwd / "paper.pdf"
     path.write_bytes(b"%PDF-1.7\n" + b"\0" * 500_000)
-    assert "is 488.3 KB (500,009 bytes), and a PDF's size does not tell how many tokens its text has: too" in hooks.read(path)
+    assert (
+        "is 488.3 KB (500,009 bytes), and a PDF's size does not tell how many tokens its text has: too"
+        in hooks.read(path)
+    )
 
 
 def test_nothing_that_could_hang_is_opened(hooks):

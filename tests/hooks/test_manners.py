@@ -32,22 +32,54 @@ def test_the_setting_switches_off(hooks, big):
     assert "1.9 MB" in hooks.read(big)
 
 
-@pytest.mark.parametrize("environ", [{}, {"FLEET_RLM_HOME": "~/moved"}, {"XDG_CONFIG_HOME": "/x/c", "XDG_STATE_HOME": "/x/s"}])
-def test_places_are_the_runtimes(home, monkeypatch, environ):
+@pytest.mark.parametrize(
+    "environ", [{}, {"FLEET_RLM_HOME": "~/moved"}, {"XDG_CONFIG_HOME": "/x/c", "XDG_STATE_HOME": "/x/s"}]
+)
+@pytest.mark.usefixtures("home")
+def test_places_are_the_runtimes(monkeypatch, environ):
     """The hooks look where the runtime looks."""
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
     runtime = Paths.of(os.environ)
     program = (TEMPLATES / PROGRAM).read_text()
     code = "import json, os; p = Places(dict(os.environ)); print(json.dumps([p.config, p.state, p.log_file]))"
-    ran = subprocess.run([sys.executable, "-I", "-S", "-"], input=program.partition('if __name__ == "__main__"')[0].replace("__file__", "''") + code, capture_output=True, text=True, check=True)
-    assert json.loads(ran.stdout) == [str(runtime.config_file), str(runtime.state / "hooks"), str(runtime.logs / "hooks.log")]
+    ran = subprocess.run(
+        [sys.executable, "-I", "-S", "-"],
+        input=program.partition('if __name__ == "__main__"')[0].replace("__file__", "''") + code,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(ran.stdout) == [
+        str(runtime.config_file),
+        str(runtime.state / "hooks"),
+        str(runtime.logs / "hooks.log"),
+    ]
 
 
-@pytest.mark.parametrize("stdin", ["", "nonsense", "[]", "null", "{}", '{"hook_event_name": "Stop"}', '{"hook_event_name": 3}', '{"hook_event_name": "PreToolUse", "tool_name": "Read", "tool_input": [1]}'])
+@pytest.mark.parametrize(
+    "stdin",
+    [
+        "",
+        "nonsense",
+        "[]",
+        "null",
+        "{}",
+        '{"hook_event_name": "Stop"}',
+        '{"hook_event_name": 3}',
+        '{"hook_event_name": "PreToolUse", "tool_name": "Read", "tool_input": [1]}',
+    ],
+)
 def test_bad_input_is_silence(hooks, stdin):
     """Whatever the client sends, the program ends with 0 and says nothing."""
-    ran = subprocess.run([sys.executable, "-I", "-S", hooks.folder / PROGRAM], input=stdin, capture_output=True, text=True, env={"HOME": str(hooks.home)}, check=False)
+    ran = subprocess.run(
+        [sys.executable, "-I", "-S", hooks.folder / PROGRAM],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        env={"HOME": str(hooks.home)},
+        check=False,
+    )
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
 
 
@@ -55,7 +87,7 @@ def test_a_fault_is_a_line_in_the_log(hooks, big):
     """A broken installation is silent, and its log says what and where."""
     (hooks.folder / "fleet-rlm-hooks.json").write_text("{broken")
     assert hooks.read(big) == ""
-    assert "JSONDecodeError at line " in hooks.log
+    assert "JSONDecodeError from line " in hooks.log
 
 
 def test_a_vanished_installation_is_silent(hooks, big):
@@ -80,7 +112,7 @@ def test_the_state_is_bounded(hooks, big):
     """A session that was told very much is told nothing more; old sessions are forgotten."""
     folder = hooks.home / ".local/state/fleet-rlm/hooks"
     folder.mkdir(parents=True)
-    (folder / "session-1").write_text("1.1 \"file\"\n" * 10_000)
+    (folder / "session-1").write_text('1.1 "file"\n' * 10_000)
     assert hooks.read(big) == ""
     for number in range(250):
         (folder / f"s{number}").write_text("")
@@ -95,7 +127,9 @@ def test_a_session_id_cannot_leave_the_state_folder(hooks, big):
     """An id with slashes becomes a plain file name."""
     hooks.session = "../../../evil/id"
     assert "1.9 MB" in hooks.read(big)
-    assert [path.name for path in (hooks.home / ".local/state/fleet-rlm/hooks").iterdir()] == [".._.._.._evil_id".replace(".", "_")]
+    assert [path.name for path in (hooks.home / ".local/state/fleet-rlm/hooks").iterdir()] == [
+        ".._.._.._evil_id".replace(".", "_")
+    ]
 
 
 def test_where_nothing_can_be_kept_the_model_is_told(hooks, big):
@@ -109,12 +143,15 @@ def test_a_missing_runtime_is_one_line_at_the_start(hooks):
     """Without its command the session start says so and how to install it; with it, nothing."""
     assert hooks.send("SessionStart", source="startup") == ""
     facts = json.loads((hooks.folder / "fleet-rlm-hooks.json").read_text())
-    (hooks.folder / "fleet-rlm-hooks.json").write_text(json.dumps(facts | {"requires": ["no-such-command-1", "no-such-2"]}))
+    (hooks.folder / "fleet-rlm-hooks.json").write_text(
+        json.dumps(facts | {"requires": ["no-such-command-1", "no-such-2"]})
+    )
     expected = (
         "fleet-rlm: its command no-such-command-1 is not there, so the rlm skills cannot run. "
         "The user can install it: uv tool install fleet-rlm-scaffold"
     )
     assert expected == hooks.send("SessionStart", source="startup")
+    assert hooks.send("SessionStart", source="startup") == ""
 
 
 def test_it_imports_little_and_opens_no_connection(hooks, big):
@@ -126,7 +163,22 @@ def test_it_imports_little_and_opens_no_connection(hooks, big):
     )  # fmt: skip
     imported = {line.rpartition("|")[2].strip() for line in ran.stderr.splitlines()}
     assert "1.9 MB" in ran.stdout
-    assert imported & {"socket", "ssl", "subprocess", "pathlib", "typing", "dataclasses", "inspect", "shutil", "tempfile", "urllib"} == set()
+    assert (
+        imported
+        & {
+            "socket",
+            "ssl",
+            "subprocess",
+            "pathlib",
+            "typing",
+            "dataclasses",
+            "inspect",
+            "shutil",
+            "tempfile",
+            "urllib",
+        }
+        == set()
+    )
 
 
 def test_it_is_python_3_9():

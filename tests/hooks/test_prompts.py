@@ -18,13 +18,17 @@ DOCUMENTS = (
 )
 
 
-@pytest.mark.parametrize("prompt", ["@rlm why?", "please ask @rlm.", "(@RLM) go", "@rlm: why", "use @fleet-rlm:rlm now", "@rlm"])
+@pytest.mark.parametrize(
+    "prompt", ["@rlm why?", "please ask @rlm.", "(@RLM) go", "@rlm: why", "use @fleet-rlm:rlm now", "@rlm"]
+)
 def test_the_skill_is_recognised(hooks, prompt):
     """A mention of the skill is explained."""
-    assert SKILL == hooks.prompt(prompt)
+    assert hooks.prompt(prompt) == SKILL
 
 
-@pytest.mark.parametrize("name", ["rlm-orchestrator", "rlm-specialist", "rlm-subcall", "modal-interpreter-agent"])
+@pytest.mark.parametrize(
+    "name", ["rlm-orchestrator", "rlm-specialist", "rlm-subcall", "modal-interpreter-agent"]
+)
 def test_the_agents_are_recognised(hooks, name):
     """A mention of an agent is explained, and is not taken for the skill."""
     assert AGENT.format(name) == hooks.prompt(f"@{name} process these ten files")
@@ -32,7 +36,9 @@ def test_the_agents_are_recognised(hooks, name):
 
 def test_several_mentions(hooks):
     """Each is explained once, in the order in which they stand."""
-    assert f"{AGENT.format('rlm-orchestrator')}\n{SKILL}" == hooks.prompt("@rlm-orchestrator and @rlm, then @rlm")
+    assert f"{AGENT.format('rlm-orchestrator')}\n{SKILL}" == hooks.prompt(
+        "@rlm-orchestrator and @rlm, then @rlm"
+    )
 
 
 @pytest.mark.parametrize(
@@ -47,7 +53,8 @@ def test_what_is_no_mention(hooks, prompt):
     assert hooks.prompt(prompt) == ""
 
 
-def test_in_a_plugin_names_carry_its_prefix(hooks, tmp_path, big):
+@pytest.mark.usefixtures("big")
+def test_in_a_plugin_names_carry_its_prefix(hooks, tmp_path):
     """In plugin scope the model is told the full ids, in mentions, notices and rules."""
     hooks.folder = make_plugin(tmp_path / "plugin", PLUGIN) / "hooks"
     said = hooks.prompt("@rlm and @rlm-orchestrator on big.log")
@@ -59,9 +66,9 @@ def test_in_a_plugin_names_carry_its_prefix(hooks, tmp_path, big):
 
 def test_a_prompt_is_explained_once_and_the_next_one_again(hooks):
     """Two installations that see the same prompt speak once; a new prompt is explained anew."""
-    assert SKILL == hooks.prompt("@rlm why?", prompt_id="1")
+    assert hooks.prompt("@rlm why?", prompt_id="1") == SKILL
     assert hooks.prompt("@rlm why?", prompt_id="1") == ""
-    assert SKILL == hooks.prompt("@rlm why?", prompt_id="2")
+    assert hooks.prompt("@rlm why?", prompt_id="2") == SKILL
 
 
 @pytest.mark.parametrize(
@@ -91,7 +98,18 @@ def test_names_with_spaces(hooks):
     assert f"--docs-path '{path}'" in hooks.prompt(r"look at my\ log.txt")
 
 
-@pytest.mark.parametrize("prompt", ["@novel.text#L10-20", "@small.txt", "read small.txt", "https://example.org/novel.text", ".", "fix a.b.c / d.e", "```\ncat novel.text\n```"])
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "@novel.text#L10-20",
+        "@small.txt",
+        "read small.txt",
+        "https://example.org/novel.text",
+        ".",
+        "fix a.b.c / d.e",
+        "```\ncat novel.text\n```",
+    ],
+)
 def test_what_is_not_reported(hooks, plain, prompt):
     """Ranges of lines, small files, addresses, folders and code are quiet."""
     (hooks.cwd / "small.txt").write_text("small")
@@ -106,15 +124,29 @@ def test_a_file_told_at_the_prompt_is_not_told_at_the_read(hooks, big):
 
 @pytest.mark.parametrize(
     "prompt",
-    ["Summarize these thousands of transcripts", "analyse the huge log files of last week", "Please process a 40 MB dump", "find in the large corpus\nwho said it? search the big report"],
+    [
+        "Summarize these thousands of transcripts",
+        "analyse the huge log files of last week",
+        "Please process a 40 MB dump",
+        "find in the large corpus\nwho said it? search the big report",
+    ],
 )
 def test_the_rule_for_documents(hooks, prompt):
     """A prompt that asks for work on long documents gets the rule, once a session."""
-    assert DOCUMENTS == hooks.prompt(prompt)
+    assert hooks.prompt(prompt) == DOCUMENTS
     assert hooks.prompt(prompt) == ""
 
 
-@pytest.mark.parametrize("prompt", ["fix the failing test", "add a large button to the page", "summarize this function", "process the form", "why is this file so long?"])
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "fix the failing test",
+        "add a large button to the page",
+        "summarize this function",
+        "process the form",
+        "why is this file so long?",
+    ],
+)
 def test_ordinary_prompts_are_quiet(hooks, prompt):
     """Ordinary work says nothing."""
     assert hooks.prompt(prompt) == ""
@@ -122,10 +154,10 @@ def test_ordinary_prompts_are_quiet(hooks, prompt):
 
 def test_the_rule_gives_way_to_what_is_known(hooks):
     """Who asks for @rlm need not be told of it again."""
-    assert SKILL == hooks.prompt("@rlm summarize these thousands of transcripts")
+    assert hooks.prompt("@rlm summarize these thousands of transcripts") == SKILL
 
 
 def test_a_huge_prompt_is_answered(hooks):
     """A prompt of a megabyte is no reason to hang or to fail."""
-    assert SKILL == hooks.prompt("@rlm " + "a/b.c @x " * 110_000)
+    assert hooks.prompt("@rlm " + "a/b.c @x " * 110_000) == SKILL
     assert hooks.log == ""

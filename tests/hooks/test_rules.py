@@ -43,7 +43,7 @@ def program():
 )
 def test_a_failing_sub_model_call(hooks, error):
     """A failing command that tells of a failed sub-model call gets the rule, once a session."""
-    assert SUB_MODEL == hooks.failure(error)
+    assert hooks.failure(error) == SUB_MODEL
     assert hooks.failure(error) == ""
 
 
@@ -60,13 +60,19 @@ def test_a_failing_sub_model_call(hooks, error):
 )
 def test_a_failing_modal_command(hooks, error):
     """A failing command that tells of Modal gets the rule, once a session."""
-    assert MODAL == hooks.failure(error)
+    assert hooks.failure(error) == MODAL
     assert hooks.failure(error) == ""
 
 
 @pytest.mark.parametrize(
     "error",
-    ["Exit code 1\n1 failed, 3 passed", "modal.test.tsx: the modal dialog failed to open", "Exit code 2\nno such file: llm_query.py", "[ERROR] Failed to execute goal", ""],
+    [
+        "Exit code 1\n1 failed, 3 passed",
+        "modal.test.tsx: the modal dialog failed to open",
+        "Exit code 2\nno such file: llm_query.py",
+        "[ERROR] Failed to execute goal",
+        "",
+    ],
 )
 def test_other_failures_are_quiet(hooks, error):
     """Failing tests, dialogs called modal and other people's errors say nothing."""
@@ -75,7 +81,7 @@ def test_other_failures_are_quiet(hooks, error):
 
 def test_output_of_any_length_is_searched_at_both_ends(hooks):
     """Of a very long output the head and the tail count."""
-    assert MODAL == hooks.failure("x" * 500_000 + "\nmodal.exception.NotFoundError")
+    assert hooks.failure("x" * 500_000 + "\nmodal.exception.NotFoundError") == MODAL
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -123,13 +129,15 @@ def test_a_broken_rule_is_logged_and_the_others_work(hooks):
     """A rule that cannot be read costs only itself, and the next session start says so in one line."""
     path = hooks.folder / "hookify.fleet-rlm-llm-query-error.local.md"
     path.write_text(path.read_text().replace("pattern: ", "pattern: (("))
-    assert MODAL == hooks.failure("modal.exception.AuthError; LLM call limit exceeded")
+    assert hooks.failure("modal.exception.AuthError; LLM call limit exceeded") == MODAL
     assert "hookify.fleet-rlm-llm-query-error.local.md is not used: " in hooks.log
     said = hooks.send("SessionStart", source="startup")
-    assert said.startswith("fleet-rlm: these rules cannot be read: hookify.fleet-rlm-llm-query-error.local.md (see ")
+    assert said.startswith(
+        "fleet-rlm: these rules cannot be read: hookify.fleet-rlm-llm-query-error.local.md (see "
+    )
 
 
-def test_rules_of_others_are_not_touched(hooks, big):
+def test_rules_of_others_are_not_touched(hooks):
     """A hookify rule that is not ours is hookify's business."""
     (hooks.folder / "hookify.mine.local.md").write_text(
         "---\nname: mine\nenabled: true\nevent: all\nconditions:\n  - field: prompt\n    pattern: hello\n---\nNo.\n"
