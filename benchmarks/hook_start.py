@@ -1,7 +1,8 @@
 """How long a hook process takes, against the cheapest Python process that could read its input.
 
 ``python benchmarks/hook_start.py [--runs N] [--python PROGRAM]`` prints medians in milliseconds and the ratio
-to ``python3 -I -c "import json"``, whose must is 3. Both are started in turn, so that a busy machine slows both.
+to ``python3 -I -c "import json"``, whose must is 3. Both are started in turn, so that a busy machine slows
+both.
 """
 
 from __future__ import annotations

@@ -267,7 +267,7 @@ class TestValues:
 class TestTable:
     def test_it_is_complete(self):
         """Every setting has a variable, a default that passes its own check, and a help text that is a sentence."""
-        assert len({setting.name for setting in SETTINGS}) == len(SETTINGS) == 15
+        assert len({setting.name for setting in SETTINGS}) == len(SETTINGS) == 17
         for setting in SETTINGS:
             assert setting.variables
             assert setting.help.endswith(".")

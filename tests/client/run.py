@@ -14,6 +14,8 @@ from client.messages_api import MessagesApi, Request, Step
 from client.reading import Context, contexts
 
 TIMEOUT = 60.0
+NOWHERE = "http://127.0.0.1:9"
+"""An address that refuses at once: whatever the client would ask of another machine fails without waiting."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,9 @@ class Client:
                 "PATH": os.environ["PATH"],
                 "HOME": str(self.home),
                 "TMPDIR": str(temporary),
+                "ANTHROPIC_BASE_URL": NOWHERE,
+                "HTTPS_PROXY": NOWHERE,
+                "NO_PROXY": "127.0.0.1",
                 "ANTHROPIC_API_KEY": "dummy",
                 "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
                 "DISABLE_TELEMETRY": "1",

@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+from fleet_rlm.config import load_settings
 from fleet_rlm.paths import Paths
 from hooks.plugin import PROGRAM, TEMPLATES
 
@@ -30,6 +31,16 @@ def test_the_setting_switches_off(hooks, big):
     assert hooks.read(big) == ""
     hooks.environment["FLEET_RLM_HOOKS"] = "on"
     assert "1.9 MB" in hooks.read(big)
+
+
+def test_the_runtime_knows_the_settings(home):
+    """What the hooks read from config.yaml the runtime accepts there, with the same default."""
+    assert "DEFAULT_THRESHOLD = 256 * 1024\n" in (TEMPLATES / PROGRAM).read_text()
+    defaults = load_settings(environ={"FLEET_RLM_HOME": str(home)})
+    assert (defaults.hooks, defaults.hook_threshold) == (True, 256 * 1024)
+    (home / "config.yaml").write_text("hooks: off\nhook_threshold: 1M\n")
+    settings = load_settings(environ={"FLEET_RLM_HOME": str(home)})
+    assert (settings.hooks, settings.hook_threshold) == (False, 1024 * 1024)
 
 
 @pytest.mark.parametrize(
