@@ -41,8 +41,9 @@ def payloads(folder: Path) -> dict[str, dict[str, object]]:
 def installation(folder: Path) -> Path:
     """Lay out the hooks as a user has them, and return the program."""
     for source in TEMPLATES.iterdir():
-        (folder / source.name).write_bytes(source.read_bytes())
-    facts = {"scope": "user", "command": "fleet-rlm", "requires": ["sh"]}
+        # The rules' texts hold names to be filled in, which costs a reader nothing.
+        (folder / source.name.removesuffix(".j2")).write_bytes(source.read_bytes())
+    facts = {"scope": "user", "command": "sh"}
     (folder / "fleet-rlm-hooks.json").write_text(json.dumps(facts))
     return folder / "fleet_rlm_hooks.py"
 

@@ -1,3 +1,4 @@
+# made by fleet-rlm-scaffold from templates/hooks/fleet_rlm_hooks.py
 """The hooks of fleet-rlm for Claude Code: tell the model about large files, mentions and known failures.
 
 One program for every event. The client hands it one JSON object on stdin; what it prints goes to the model as
@@ -36,6 +37,7 @@ BYTES_PER_TOKEN = 4
 LONG_READ_LINES = 2000
 """Lines: what Read shows when no limit is given, so ``head`` and ``tail`` below it are deliberate samples."""
 SNIFFED = 4096
+INSTALL = "uv tool install fleet-rlm-scaffold"
 STATE_BOUND = 64 * 1024
 STATE_DAYS = 7
 STATE_FILES = 200
@@ -61,10 +63,9 @@ class Hooks:
         self.cwd = str(payload.get("cwd") or os.getcwd())
         self.places = Places(environ)
         facts = read_json(os.path.join(HERE, CONFIG))
-        self.prefix = "fleet-rlm:" if facts.get("scope") == "plugin" else ""
+        self.scope = str(facts.get("scope", "user"))
+        self.prefix = "fleet-rlm:" if self.scope == "plugin" else ""
         self.command = str(facts.get("command", "fleet-rlm"))
-        self.requires = [str(name) for name in facts.get("requires", [])]
-        self.install = str(facts.get("install", "uv tool install fleet-rlm-scaffold"))
         self.rules_folder = os.path.normpath(os.path.join(HERE, str(facts.get("rules", "."))))
         self.path = environ.get("PATH", "")
         user = self._user_settings()
@@ -726,11 +727,15 @@ def on_start(hooks: Hooks) -> list[str]:
 
 def broken(hooks: Hooks) -> str:
     """Return a line about what does not work in this installation; empty if all is well."""
+    import shlex
+
     unusable = [name for name, rule in rules(hooks) if rule is None]
-    if hooks.requires and not any(installed(name, hooks.path) for name in hooks.requires):
+    # A plugin's own bin/fleet-rlm falls back to uvx.
+    programs = [*shlex.split(hooks.command)[:1], *(["uvx"] if hooks.scope == "plugin" else [])]
+    if not any(installed(name, hooks.path) for name in programs):
         return (
-            f"fleet-rlm: its command {hooks.requires[0]} is not there, so the rlm skills cannot run. "
-            f"The user can install it: {hooks.install}"
+            f"fleet-rlm: the command {' or '.join(programs)} is not there, so the rlm skills cannot run. "
+            f"The user can install it: {INSTALL}"
         )
     if unusable:
         return f"fleet-rlm: these rules cannot be read: {', '.join(unusable)} (see {hooks.places.log_file})."
@@ -739,10 +744,9 @@ def broken(hooks: Hooks) -> str:
 
 def installed(name: str, path: str) -> bool:
     """Return whether ``name``, a command or an absolute path, can be run."""
-    if os.path.isabs(name):
-        return os.access(name, os.X_OK)
+    # The shell that will run it reads the user's profile, which may add what uv and pipx install into.
+    folders = [*path.split(os.pathsep), os.path.expanduser("~/.local/bin")]
     endings = ("", ".exe", ".cmd") if sys.platform == "win32" else ("",)
-    folders = [folder for folder in path.split(os.pathsep) if folder]
     return any(os.access(os.path.join(folder, name + end), os.X_OK) for folder in folders for end in endings)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from client.fetch import VERSIONS, ClientUnavailableError, fetch
 from client.run import Client
-from hooks.plugin import PLAIN, PLUGIN, make_plugin
+from hooks.plugin import PLUGIN, USER, install_runtime, make_plugin
 
 REQUIRED = "FLEET_RLM_TEST_REQUIRE_CLIENT"
 
@@ -30,13 +30,14 @@ def bare_client(binary, home, tmp_path) -> Client:
     """A client without anything of ours; its session works in an empty folder."""
     cwd = tmp_path / "work"
     cwd.mkdir()
+    install_runtime(home)
     return Client(binary, home, cwd)
 
 
 @pytest.fixture
 def client(bare_client) -> Client:
     """A client whose user has the hooks as a plugin folder under ``~/.claude/skills``."""
-    make_plugin(bare_client.home / ".claude/skills/fleet-rlm", PLAIN)
+    make_plugin(bare_client.home / ".claude/skills/fleet-rlm", USER)
     return bare_client
 
 

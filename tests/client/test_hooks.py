@@ -9,8 +9,9 @@ import pytest
 
 from client.messages_api import say, use
 from client.reading import Context, contexts, offered_agents, offered_skills
-from hooks.plugin import PLAIN, PLUGIN, make_plugin
+from hooks.plugin import PLUGIN, USER, make_plugin
 from hooks.test_large_files import RULE
+from hooks.test_manners import MISSING
 from hooks.test_prompts import AGENT, DOCUMENTS, SKILL
 from hooks.test_rules import MODAL, SUB_MODEL
 
@@ -139,13 +140,8 @@ def test_the_model_can_do_what_it_is_told(plugin_client):
 
 def test_a_missing_runtime_is_told_at_the_start(client):
     """A session whose runtime is not there begins with one line about it."""
-    path = client.home / ".claude/skills/fleet-rlm/hooks/fleet-rlm-hooks.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"requires": ["no-such-command"]}))
-    [said] = client.run("hello").contexts
-    assert (
-        said.event,
-        said.text.startswith("fleet-rlm: its command no-such-command is not there"),
-    ) == ("SessionStart", True)
+    (client.home / ".local/bin/fleet-rlm").unlink()
+    assert client.run("hello").contexts == [Context("SessionStart", "", MISSING)]
 
 
 def test_a_broken_hook_disturbs_nothing(client):
@@ -158,7 +154,7 @@ def test_a_broken_hook_disturbs_nothing(client):
 
 def test_installed_twice_it_speaks_once(client, big):
     """With the hooks in the user's and in the project's folder the model is told once."""
-    make_plugin(client.cwd / ".claude/skills/fleet-rlm", PLAIN)
+    make_plugin(client.cwd / ".claude/skills/fleet-rlm", USER)
     done = client.run("@rlm and @big.log", [use("Bash", command="cat big.log")])
     assert [Context("UserPromptSubmit", "", f"{SKILL}\n{about(big, PROMPT)}")] == done.contexts
 

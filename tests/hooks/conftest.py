@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hooks.plugin import PLAIN, Hooks, make_plugin
+from hooks.plugin import USER, Hooks, install_runtime, make_plugin
 
 
 @pytest.fixture
@@ -14,7 +14,8 @@ def hooks(home, tmp_path) -> Hooks:
     """The hooks of user scope; the session works in an empty folder."""
     cwd = tmp_path / "work"
     cwd.mkdir()
-    return Hooks(make_plugin(tmp_path / "fleet-rlm", PLAIN) / "hooks", home, cwd)
+    install_runtime(home)
+    return Hooks(make_plugin(tmp_path / "fleet-rlm", USER) / "hooks", home, cwd)
 
 
 @pytest.fixture

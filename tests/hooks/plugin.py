@@ -14,38 +14,59 @@ import jinja2
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates" / "hooks"
 PROGRAM = "fleet_rlm_hooks.py"
-PLAIN = {"prefix": "", "scope": "user"}
-PLUGIN = {"prefix": "fleet-rlm:", "scope": "plugin"}
-FACTS = {
-    "command": "fleet-rlm",
-    "requires": ["sh"],
-    "install": "uv tool install fleet-rlm-scaffold",
-    "threshold": 262144,
-    "rules": ".",
+DELIMITERS = {
+    "variable_start_string": "<%=",
+    "variable_end_string": "%>",
+    "block_start_string": "<%",
+    "block_end_string": "%>",
+    "comment_start_string": "<%#",
+    "comment_end_string": "#%>",
 }
 
 
-def render_hooks(folder: Path, context: dict[str, Any]) -> Path:
+def context(
+    scope: str, *, hooks: str = "plugin", command: str = "fleet-rlm", root: str = "${CLAUDE_PLUGIN_ROOT}"
+):
+    """What the installer renders with in ``scope``."""
+    prefix = "fleet-rlm:" if scope == "plugin" else ""
+    return {
+        "scope": scope, "hooks": hooks, "command": command, "threshold": 262144, "hooks_root": root,
+        "skill": lambda name: prefix + name, "agent": lambda name: prefix + name,
+    }  # fmt: skip
+
+
+USER = context("user")
+PLUGIN = context("plugin")
+
+
+def render_hooks(folder: Path, values: dict[str, Any]) -> Path:
     """Render the templates into ``folder``/hooks as the installer does, and return that folder."""
     environment = jinja2.Environment(
-        undefined=jinja2.StrictUndefined, autoescape=False, keep_trailing_newline=True,
-        variable_start_string="[[", variable_end_string="]]", block_start_string="[%", block_end_string="%]",
-        comment_start_string="[#", comment_end_string="#]",
+        undefined=jinja2.StrictUndefined, autoescape=False, keep_trailing_newline=True, trim_blocks=True, lstrip_blocks=True, **DELIMITERS,
     )  # fmt: skip
     hooks = folder / "hooks"
     hooks.mkdir(parents=True)
     for source in sorted(TEMPLATES.iterdir()):
-        if source.is_file():
-            text = source.read_text(encoding="utf-8")
-            if source.suffix != ".py":
-                text = environment.from_string(text).render(FACTS | context)
-            (hooks / source.name).write_text(text, encoding="utf-8")
+        if source.suffix == ".j2":
+            text = environment.from_string(source.read_text(encoding="utf-8")).render(values)
+            (hooks / source.stem).write_text(text, encoding="utf-8")
+        elif source.is_file():
+            (hooks / source.name).write_bytes(source.read_bytes())
     return hooks
 
 
-def make_plugin(folder: Path, context: dict[str, Any]) -> Path:
+def install_runtime(home: Path) -> Path:
+    """Put a stand-in for the runtime where ``uv tool install`` puts it."""
+    command = home / ".local/bin/fleet-rlm"
+    command.parent.mkdir(parents=True)
+    command.write_text("#!/bin/sh\n")
+    command.chmod(0o755)
+    return command
+
+
+def make_plugin(folder: Path, values: dict[str, Any]) -> Path:
     """Write a whole plugin into ``folder``: manifest, hooks, the skill ``rlm``, the agent ``rlm-orchestrator``."""
-    render_hooks(folder, context)
+    render_hooks(folder, values)
     manifest = {
         "name": "fleet-rlm",
         "version": "0.1.0",

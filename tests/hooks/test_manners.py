@@ -13,7 +13,12 @@ import pytest
 
 from fleet_rlm.config import load_settings
 from fleet_rlm.paths import Paths
-from hooks.plugin import PROGRAM, TEMPLATES
+from hooks.plugin import PROGRAM, TEMPLATES, context, make_plugin, render_hooks
+
+MISSING = (
+    "fleet-rlm: the command fleet-rlm is not there, so the rlm skills cannot run. "
+    "The user can install it: uv tool install fleet-rlm-scaffold"
+)
 
 
 @pytest.mark.parametrize("value", ["off", "OFF", "0", "false", "no"])
@@ -145,24 +150,68 @@ def test_a_session_id_cannot_leave_the_state_folder(hooks, big):
 
 def test_where_nothing_can_be_kept_the_model_is_told(hooks, big):
     """A home that takes no files costs the memory of what was said, not the notice."""
-    (hooks.home / ".local").write_text("in the way")
+    (hooks.home / ".local/state").write_text("in the way")
     assert "1.9 MB" in hooks.read(big)
     assert "1.9 MB" in hooks.read(big)
 
 
 def test_a_missing_runtime_is_one_line_at_the_start(hooks):
-    """Without its command the session start says so and how to install it; with it, nothing."""
+    """Without its command the session start says so once, and how to install it; with it, nothing."""
     assert hooks.send("SessionStart", source="startup") == ""
-    facts = json.loads((hooks.folder / "fleet-rlm-hooks.json").read_text())
-    (hooks.folder / "fleet-rlm-hooks.json").write_text(
-        json.dumps(facts | {"requires": ["no-such-command-1", "no-such-2"]})
-    )
-    expected = (
-        "fleet-rlm: its command no-such-command-1 is not there, so the rlm skills cannot run. "
-        "The user can install it: uv tool install fleet-rlm-scaffold"
-    )
-    assert expected == hooks.send("SessionStart", source="startup")
-    assert hooks.send("SessionStart", source="startup") == ""
+    (hooks.home / ".local/bin/fleet-rlm").unlink()
+    assert hooks.send("SessionStart", source="startup") == MISSING
+    assert hooks.send("SessionStart", source="resume") == ""
+
+
+@pytest.mark.parametrize(
+    ("scope", "command", "missing"),
+    [
+        ("user", "'/no such/fleet-rlm'", "/no such/fleet-rlm"),
+        ("user", "uvx-none --from fleet-rlm-scaffold==1 fleet-rlm", "uvx-none"),
+        ("user", "fleet-rlm", None),
+        ("plugin", "fleet-rlm-none", "fleet-rlm-none or uvx"),
+    ],
+)
+def test_what_counts_as_the_runtime(hooks, tmp_path, scope, command, missing):
+    """The command's own program is looked for; a plugin may also fall back to uvx."""
+    hooks.folder = make_plugin(tmp_path / "other", context(scope, command=command)) / "hooks"
+    hooks.environment["PATH"] = "/no-such-folder"
+    said = hooks.send("SessionStart", source="startup")
+    assert said == (MISSING.replace("command fleet-rlm", f"command {missing}") if missing else "")
+
+
+@pytest.mark.parametrize(
+    ("values", "root", "rules"),
+    [
+        (context("user"), "skills/fleet-rlm", "skills/fleet-rlm/hooks"),
+        (context("user", hooks="settings"), "fleet-rlm", "fleet-rlm/hooks"),
+        (context("project"), "skills/fleet-rlm", "."),
+        (context("project", hooks="settings"), "fleet-rlm", "."),
+        (context("plugin"), ".", "hooks"),
+    ],
+    ids=["user", "user-settings", "project", "project-settings", "plugin"],
+)
+def test_rules_are_found_in_every_scope(hooks, tmp_path, values, root, rules):
+    """Rules lie beside the program, or in project scope where hookify looks for them too."""
+    target = tmp_path / "target"
+    hooks.folder = render_hooks(target / root, values)
+    path = target / rules / "hookify.fleet-rlm-modal-error.local.md"
+    (hooks.folder / path.name).rename(path)
+    assert hooks.failure("modal.exception.AuthError").startswith("fleet-rlm: Modal could not do its part.")
+
+
+def test_the_events_name_the_program_where_it_is(tmp_path):
+    """Each event runs the one program, from the plugin's root or from the folder that the installer chose."""
+    for root in ("${CLAUDE_PLUGIN_ROOT}", "/home/user/.claude/fleet-rlm"):
+        text = (
+            render_hooks(tmp_path / root.strip("/"), context("user", root=root)) / "hooks.json"
+        ).read_text()
+        events = json.loads(text)["hooks"]
+        commands = {
+            hook["command"] for entries in events.values() for entry in entries for hook in entry["hooks"]
+        }
+        assert commands == {f'python3 -I -S "{root}/hooks/fleet_rlm_hooks.py"'}
+        assert sorted(events) == ["PostToolUseFailure", "PreToolUse", "SessionStart", "UserPromptSubmit"]
 
 
 def test_it_imports_little_and_opens_no_connection(hooks, big):

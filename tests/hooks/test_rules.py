@@ -8,7 +8,7 @@ import re
 import pytest
 import yaml
 
-from hooks.plugin import PLAIN, PROGRAM, TEMPLATES, render_hooks
+from hooks.plugin import PROGRAM, TEMPLATES, USER, render_hooks
 
 RULES = ("document-process", "large-file", "llm-query-error", "modal-error")
 SUB_MODEL = (
@@ -87,7 +87,7 @@ def test_output_of_any_length_is_searched_at_both_ends(hooks):
 @pytest.mark.parametrize("rule", RULES)
 def test_yaml_and_the_hooks_read_a_rule_alike(program, tmp_path, rule):
     """The front matter is in the subset that has one meaning."""
-    text = (render_hooks(tmp_path, PLAIN) / f"hookify.fleet-rlm-{rule}.local.md").read_text()
+    text = (render_hooks(tmp_path, USER) / f"hookify.fleet-rlm-{rule}.local.md").read_text()
     head, message = program.split_rule(text)
     ours = program.front_matter(head)
     expected = yaml.safe_load(head)
@@ -99,7 +99,7 @@ def test_yaml_and_the_hooks_read_a_rule_alike(program, tmp_path, rule):
 @pytest.mark.parametrize("rule", RULES)
 def test_rules_stay_in_the_subset_that_hookify_reads(tmp_path, rule):
     """No marker inside, no quotes around values, items indented, no comma in an item's first line, one paragraph."""
-    text = (render_hooks(tmp_path, PLAIN) / f"hookify.fleet-rlm-{rule}.local.md").read_text()
+    text = (render_hooks(tmp_path, USER) / f"hookify.fleet-rlm-{rule}.local.md").read_text()
     _empty, head, message = text.split("---", 2)
     lines = [line for line in head.strip().splitlines() if not line.startswith("#")]
     for line in lines:
