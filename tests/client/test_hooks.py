@@ -125,17 +125,40 @@ def test_the_model_can_do_what_it_is_told(plugin_client):
                 description="go",
                 run_in_background=False,
             ),
-            when=lambda request: "You are a stand-in." not in request.system,
+            when=lambda request: not _in_agent(request),
         ),
-        dataclasses.replace(
-            say("the agent was here"), when=lambda request: "You are a stand-in." in request.system
-        ),
+        dataclasses.replace(say("the agent was here"), when=_in_agent),
     ]
     done = plugin_client.run("@rlm and @rlm-orchestrator", script)
     said = "\n".join(done.turns[-1].texts())
     assert "Stand-in body: why" in said
-    assert [request for request in done.turns if "You are a stand-in." in request.system]
+    assert [turn for turn in done.turns if _in_agent(turn)]
     assert done.unused == []
+
+
+def test_a_subagent_is_told_as_well(plugin_client, big):
+    """What the session was told a subagent was not: its own Read of the log brings the notice to it."""
+    read = use("Read", file_path=str(big))
+    agent = use(
+        "Agent",
+        subagent_type="fleet-rlm:rlm-orchestrator",
+        prompt="go",
+        description="go",
+        run_in_background=False,
+    )
+    script = [
+        dataclasses.replace(read, when=_in_agent),
+        dataclasses.replace(say("the agent was here"), when=_in_agent),
+        dataclasses.replace(read, when=lambda request: not _in_agent(request)),
+        dataclasses.replace(agent, when=lambda request: not _in_agent(request)),
+    ]
+    done = plugin_client.run("look at the log", script)
+    told = [len(contexts(turn)) for turn in done.turns if _in_agent(turn)]
+    assert (told, len(done.contexts), done.unused) == ([0, 1], 1, [])
+
+
+def _in_agent(request):
+    return "You are a stand-in." in request.system
 
 
 def test_a_missing_runtime_is_told_at_the_start(client):
