@@ -12,7 +12,7 @@ import time
 import pytest
 
 from fleet_rlm.config import load_settings
-from fleet_rlm.paths import Paths
+from fleet_rlm.config.paths import Paths
 from hooks.plugin import PROGRAM, TEMPLATES, context, make_plugin, render_hooks
 
 MISSING = (
