@@ -174,13 +174,16 @@ class Settings:
         "FLEET_RLM_CONCURRENCY", kind=integer(1), default=32, help="How many sub-model calls run at once."
     )
     hooks: bool = _setting(
-        "FLEET_RLM_HOOKS", kind=FLAG, default=True, help="Whether the hooks in Claude Code say anything."
+        "FLEET_RLM_HOOKS",
+        kind=FLAG,
+        default=True,
+        help="Whether the hooks in Claude Code say anything; they do not read a .env.",
     )
     hook_threshold: int = _setting(
         "FLEET_RLM_HOOK_THRESHOLD",
         kind=SIZE,
         default=256 << 10,
-        help="The size from which the hooks call a file large.",
+        help="Files above this size are large to the hooks in Claude Code; they do not read a .env.",
     )
     origins: Mapping[str, Origin] = field(default_factory=dict, compare=False, repr=False)
     dotenv: Path | None = field(default=None, compare=False, repr=False)
