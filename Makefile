@@ -7,7 +7,7 @@ export UV_PROJECT_ENVIRONMENT := .venv
 export UV_CACHE_DIR ?= $(CURDIR)/.venv/uv-cache
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-without-bwrap install sync-dev lint format check build release-check bench render precommit-install precommit-run clean
+.PHONY: help demo test test-without-bwrap client install sync-dev lint format check build release-check bench render precommit-install precommit-run clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
@@ -33,6 +33,9 @@ test-without-bwrap: .venv/.synced
 	  for folder in $$(echo "$$PATH" | tr : ' '); do \
 	    for tool in "$$folder"/*; do [ "$${tool##*/}" = bwrap ] || ln -s "$$tool" "$$hidden/" 2>/dev/null || true; done; \
 	  done && PATH="$$hidden" $(abspath $(UV)) run --frozen --extra data --extra docs --no-progress pytest tests/sandboxes/local
+
+client: .venv/.synced ## Fetch the Claude Code clients that tests drive (350 MB, with npm)
+	$(RUN) python tests/client/fetch.py
 
 install: | $(UV) ## Put fleet-rlm and fleet-rlm-scaffold on PATH
 	env -u UV_PROJECT_ENVIRONMENT $(UV) tool install --force --with numpy --with pandas .

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from client.fetch import VERSIONS, ClientUnavailableError, fetch
+from client.fetch import VERSIONS, ClientUnavailableError, fetched
 from client.run import Client
 from hooks.plugin import PLUGIN, USER, install_runtime, make_plugin
 
@@ -16,13 +16,13 @@ REQUIRED = "FLEET_RLM_TEST_REQUIRE_CLIENT"
 
 @pytest.fixture(scope="session", params=VERSIONS)
 def binary(request) -> Path:
-    """The client's executable; without npm a skip, unless the variable says that there must be one."""
+    """The client's executable; a skip where it was not fetched, unless the variable says that it must be."""
     try:
-        return fetch(request.param)
+        return fetched(request.param)
     except ClientUnavailableError as error:
         if os.environ.get(REQUIRED):
             raise
-        pytest.skip(f"the Claude Code client is not here: {error}")
+        pytest.skip(f"no Claude Code client: {error}")
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Fetching the real client with npm into a cache folder outside HOME.
 
-The client is proprietary: it is fetched when a test needs it, and nothing of it is kept in the repository.
-By hand, before a run without network: ``python tests/client/fetch.py``.
+The client is proprietary, and 350 MB in two versions: ``make client`` fetches it, and nothing of it is kept
+in the repository. Tests use what is there and fetch nothing.
 """
 
 from __future__ import annotations
@@ -31,6 +31,21 @@ def cache_folder() -> Path:
     return Path(os.environ.get(CACHE_VARIABLE) or REPOSITORY / ".cache" / "claude-code").absolute()
 
 
+def fetched(version: str) -> Path:
+    """Return the native binary of ``version``.
+
+    Raises:
+        ClientUnavailableError: it was not fetched, or not for this platform.
+    """
+    folder = cache_folder() / version
+    if not folder.is_dir():
+        raise ClientUnavailableError(f"{PACKAGE}@{version} was not fetched: run `make client`.")
+    binaries = sorted(folder.glob(f"node_modules/{PACKAGE}-*/claude"))
+    if not binaries:
+        raise ClientUnavailableError(f"{PACKAGE}@{version} brought no native binary for this platform.")
+    return binaries[0]
+
+
 def fetch(version: str) -> Path:
     """Return the native binary of ``version``, downloading it the first time.
 
@@ -40,10 +55,7 @@ def fetch(version: str) -> Path:
     folder = cache_folder() / version
     if not folder.is_dir():
         _install(version, folder)
-    binaries = sorted(folder.glob(f"node_modules/{PACKAGE}-*/claude"))
-    if not binaries:
-        raise ClientUnavailableError(f"{PACKAGE}@{version} brought no native binary for this platform.")
-    return binaries[0]
+    return fetched(version)
 
 
 def _install(version: str, folder: Path) -> None:
