@@ -37,3 +37,31 @@ def test_settings_are_printed_for_a_shell():
     plane.send_signal(signal.SIGINT)
     assert plane.wait(20) == 0
     plane.stdout.close()
+
+
+def test_run_answers_from_a_modal_sandbox(tmp_path):
+    """The whole command: documents, planner, sandbox through the real SDK, one JSON object; nothing stays behind."""
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    (folder / "notes.txt").write_text("A class is a blueprint.\n" * 1000)
+    report = tmp_path / "report.json"
+    command = [
+        str(Path(sys.executable).with_name("fleet-rlm")),
+        "run-long-context",
+        "--docs-path",
+        str(folder),
+    ]
+    command += ["--query", "What is a class?", "--model", "script:generic", "--sandbox", "modal", "--json"]
+    done = subprocess.run(
+        [*PLANE, "--report", str(report), "--", *command],
+        cwd=ROOT,
+        env={**os.environ, "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    result = json.loads(done.stdout)
+    assert (result["complete"], result["doc_chars"]) == (True, 24_000)
+    calls = json.loads(report.read_text())["calls"]
+    assert (calls["SandboxCreateV2"], calls["SandboxTerminateV2"]) == (1, 1)
