@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import signal
 from collections.abc import AsyncIterator
 
 from grpclib import GRPCError, Status
@@ -83,7 +85,7 @@ class Process:
         pipe = asyncio.subprocess.PIPE
         line = command_line(container, argv, env=env, workdir=workdir)
         process = await asyncio.create_subprocess_exec(
-            *line, stdin=pipe, stdout=pipe, stderr=pipe, limit=1 << 20
+            *line, stdin=pipe, stdout=pipe, stderr=pipe, limit=1 << 20, start_new_session=True
         )
         self._process = process
         self._tasks = [
@@ -120,7 +122,9 @@ class Process:
         """End the process and all it started (bwrap is its init)."""
         if self._process is not None and self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
+                os.killpg(
+                    self._process.pid, signal.SIGKILL
+                )  # bwrap and its child, which may not watch it yet
 
     async def ended(self) -> None:
         """Wait until nothing of it is left."""
