@@ -58,7 +58,7 @@ class DriverClient:
             SandboxError: it cannot be started, speaks another protocol, or its confinement does not hold.
         """
         self._connection = self._sandbox.open()
-        frame = self._next(time.monotonic() + self._limits.start, "the driver did not start")
+        frame = self._next(time.monotonic() + self._sandbox.start_timeout, "the driver did not start")
         if frame.header["type"] != "ready":
             raise SandboxError(f"the driver did not start: {_text(frame.payload)}")
         if frame.header["protocol"] != PROTOCOL:

@@ -19,13 +19,11 @@ class Limits(NamedTuple):
         timeout: seconds a cell may take, host tools included; None for no limit.
         grace: seconds between the interrupt and the kill.
         output: characters of output shown before it is cut to a head and a tail.
-        start: seconds a driver may take to say ``ready``.
     """
 
     timeout: float | None = None
     grace: float = 2.0
     output: int = 9_000
-    start: float = 60.0
 
 
 class Outcome(NamedTuple):

@@ -85,6 +85,11 @@ class Sandbox(Protocol):
         """One line for the planner: what code in this sandbox can and cannot do."""
         ...
 
+    @property
+    def start_timeout(self) -> float:
+        """Seconds a driver may take to say ``ready``."""
+        ...
+
     def verify(self, ready: Mapping[str, Any]) -> None:
         """Look at what a driver reported before it was sent anything.
 

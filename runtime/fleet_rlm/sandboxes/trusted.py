@@ -32,6 +32,8 @@ class TrustedSandbox:
     name: ClassVar[str] = "trusted"
     description: ClassVar[str] = "Not confined: code runs with the user's own files, network and processes."
 
+    start_timeout: ClassVar[float] = 60.0
+
     volume: str | None = None
 
     def verify(self, ready: Mapping[str, Any]) -> None:

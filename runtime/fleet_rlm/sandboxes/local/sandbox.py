@@ -33,6 +33,7 @@ class LocalSandbox:
     """
 
     name: ClassVar[str] = "local"
+    start_timeout: ClassVar[float] = 60.0
 
     volume: str | None = None
     allow_subprocess: bool = False

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["ModalSandbox"]
 
 
+_BUILD_SECONDS = 900.0
+
+
 @dataclass
 class _Early:
     """The one sandbox that may be under way before it is asked for."""
@@ -48,6 +51,11 @@ class ModalSandbox:
     def name(self) -> str:
         """``modal``."""
         return "modal"
+
+    @property
+    def start_timeout(self) -> float:
+        """Minutes, because the first start of an image builds it."""
+        return _BUILD_SECONDS
 
     @property
     def description(self) -> str:
