@@ -117,7 +117,7 @@ class Channel:
             if self._commands:
                 return self._commands.pop(0)
             self._commander = waiter = _Waiter()
-        self._wait(waiter)
+        self._wait(waiter, between_cells=True)
         assert waiter.reply is not None  # noqa: S101 - what _wait waits for
         return waiter.reply
 
@@ -150,30 +150,28 @@ class Channel:
             raise ChannelClosedError
         return waiter.reply
 
-    def _wait(self, waiter: _Waiter) -> None:
+    def _wait(self, waiter: _Waiter, *, between_cells: bool = False) -> None:
+        """Return once it has its frame. Only a cell's own waiting can be interrupted, on the main thread."""
+        can_be_interrupted = not between_cells and _thread.get_ident() == self._main
         while waiter.reply is None:
             with self._state:
                 leading = not self._led
                 self._led = True
             if leading:
                 try:
-                    self._lead(waiter)
+                    self._lead(waiter, can_be_interrupted)
                 finally:
                     self._hand_on()
+            elif can_be_interrupted:
+                self._interruptibly(waiter.wake.acquire)
             else:
-                self._pause(waiter)
+                waiter.wake.acquire()
 
-    def _lead(self, waiter: _Waiter) -> None:
+    def _lead(self, waiter: _Waiter, can_be_interrupted: bool) -> None:  # noqa: FBT001 - as _wait computed it
         while waiter.reply is None:
-            if _thread.get_ident() == self._main:
+            if can_be_interrupted:
                 self._interruptibly(self._poll.poll)
             self._dispatch(self._receive())
-
-    def _pause(self, waiter: _Waiter) -> None:
-        if _thread.get_ident() == self._main:
-            self._interruptibly(waiter.wake.acquire)
-        else:
-            waiter.wake.acquire()
 
     def _interruptibly(self, wait: Any) -> None:
         self._shield.lower()

@@ -96,8 +96,8 @@ class Supervisor:
         waiting = self._heartbeat is not None or (self._cell is not None and self._cell.deadline is not None)
         events = dict(self._poll.poll(self._patience() if waiting else None))
         child = self._child
-        if child.pipe in events:  # first: it holds what was written before the frame that is seen with it
-            child.drain(self._take)
+        if child.pipe in events and (child.is_up or child.socket not in events):
+            child.drain(self._take)  # first: it holds what was written before the frame that is seen with it
         if child.socket in events:
             self._attend(events[child.socket])
         if child.death in events and child is self._child and child.has_ended():
@@ -218,9 +218,9 @@ class Supervisor:
             frames = self._child.receive()
             if frames is None:
                 return False
-            if len(frames) > 1:  # the poll knew of the first only; more may have been written since
-                self._child.drain(self._take)
-            for frame in frames:
+            for place, frame in enumerate(frames):
+                if place:  # the poll knew of the first only: more may have been written since
+                    self._child.drain(self._take)
                 if not self._relay(frame):
                     return False
         except (FrameError, KeyError, TypeError, ValueError):
