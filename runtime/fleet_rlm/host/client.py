@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["DriverClient"]
 
 _ANSWER_SECONDS = 10.0  # beyond a cell's own timeout and grace, in which the driver itself must have answered
+_SHOWN_TO_DSPY = 8 << 20  # characters: no model reads what a preparation prints
 _LATE = "the driver does not answer"
 
 
@@ -104,7 +105,7 @@ class DriverClient:
             "id": self._number,
             "step": step,
             "bind": binding.names,
-            "shown": limits.output,
+            "shown": limits.output if step else _SHOWN_TO_DSPY,
             "grace": limits.grace,
         }
         if limits.timeout is not None:
