@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fleet_rlm.errors import SandboxError, UsageError
+from fleet_rlm.host.incoming import checked
 from fleet_rlm.host.outcome import Limits, Outcome
 from fleet_rlm.host.tools import ToolThreads, call_tool
 from fleet_rlm.host.variables import VariableTable
@@ -206,7 +207,7 @@ class DriverClient:
             raise SandboxError(f"the driver sent what is not a frame: {error}.") from error
         except TimeoutError:
             raise SandboxError(f"{late} in time.", remedy="Run `fleet-rlm doctor`.") from None
-        return self._received.popleft()
+        return checked(self._received.popleft())
 
 
 def _text(payload: bytes) -> str:
