@@ -7,6 +7,7 @@ One interpreter is one session with one namespace; parallel runs take one each f
 
 from __future__ import annotations
 
+import ast
 import keyword
 import threading
 from typing import TYPE_CHECKING, Any
@@ -144,7 +145,8 @@ class SandboxInterpreter:
         """Run a cell, and remember what a fresh worker would need."""
         if any(name.startswith(_SETUP_PREFIXES) for name in variables):
             self._setup.append((code, dict(variables)))
-            return self._run(code, variables, step=0)
+            outcome = self._run(code, variables, step=0)
+            return outcome._replace(output=_text_shown(outcome.output))
         self._steps += 1
         self._inputs.update(variables)
         outcome = self._run(code, variables, step=self._steps)
@@ -375,6 +377,15 @@ class ModalInterpreter(SandboxInterpreter):
             SandboxError: Modal failed.
         """
         self._modal.upload_to_volume(local, remote)
+
+
+def _text_shown(output: str) -> str:
+    """The text whose repr ``output`` is, if it is one: dspy.Flex reads its result as a last expression's value."""
+    try:
+        value = ast.literal_eval(output.strip())
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return output
+    return value if isinstance(value, str) else output
 
 
 def _check_names(names: Any, what: str) -> None:

@@ -101,7 +101,7 @@ class FrameReader:
             if self._buffered < self._needed:
                 return []
             data = b"".join(self._parts)
-        frames, begin = [], 0
+        frames, begin, self._needed = [], 0, 0
         while begin < len(data):
             line_end = data.find(b"\n", begin, begin + MAX_HEADER)
             if line_end < 0:
@@ -121,8 +121,6 @@ class FrameReader:
         rest = data[begin:] if begin else data
         self._parts = [rest] if begin < len(data) else []
         self._buffered = len(rest) if self._parts else 0
-        if not self._parts:
-            self._needed = 0
         return frames
 
 

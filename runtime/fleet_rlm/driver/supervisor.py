@@ -11,7 +11,7 @@ import select
 import sys
 import time
 
-from fleet_rlm.driver.child import Child
+from fleet_rlm.driver.child import Child, die_with_parent
 from fleet_rlm.driver.lean import signal
 from fleet_rlm.driver.spool import Archive, Spool
 from fleet_rlm.driver.upstream import Upstream
@@ -317,6 +317,8 @@ class Supervisor:
 
             lockdown.confine_worker(self._policy)
             report["probe"] = lockdown.attempt_all(self._policy, self._options.get("probe", {}))
+        else:
+            die_with_parent()
         from fleet_rlm.driver.worker import Worker
 
         Worker(end, pipe, self._options).run(report, list(self._history.values()))

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fleet_rlm.errors import SandboxError, UsageError
+from fleet_rlm.host.incoming import checked
 from fleet_rlm.host.outcome import Limits, Outcome
 from fleet_rlm.host.tools import ToolThreads, call_tool
 from fleet_rlm.host.variables import VariableTable
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["DriverClient"]
 
 _ANSWER_SECONDS = 10.0  # beyond a cell's own timeout and grace, in which the driver itself must have answered
+_SHOWN_TO_DSPY = 8 << 20  # characters: no model reads what a preparation prints
 _LATE = "the driver does not answer"
 
 
@@ -104,7 +106,7 @@ class DriverClient:
             "id": self._number,
             "step": step,
             "bind": binding.names,
-            "shown": limits.output,
+            "shown": limits.output if step else _SHOWN_TO_DSPY,
             "grace": limits.grace,
         }
         if limits.timeout is not None:
@@ -205,7 +207,7 @@ class DriverClient:
             raise SandboxError(f"the driver sent what is not a frame: {error}.") from error
         except TimeoutError:
             raise SandboxError(f"{late} in time.", remedy="Run `fleet-rlm doctor`.") from None
-        return self._received.popleft()
+        return checked(self._received.popleft())
 
 
 def _text(payload: bytes) -> str:

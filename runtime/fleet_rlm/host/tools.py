@@ -8,11 +8,16 @@ import queue
 import threading
 from typing import TYPE_CHECKING, Any
 
+from fleet_rlm.errors import SandboxError
+from fleet_rlm.protocol import MAX_CALLS
+
 if TYPE_CHECKING:
     import contextvars
     from collections.abc import Callable, Mapping
 
 __all__ = ["ToolThreads", "call_tool"]
+
+_MOST_JOBS = 2 * MAX_CALLS  # a driver counts a call as done before its thread here is idle again
 
 
 def call_tool(tool: Callable[..., Any], args: list[Any], kwargs: Mapping[str, Any]) -> Any:
@@ -58,8 +63,14 @@ class ToolThreads:
         self._threads = 0
 
     def submit(self, job: Callable[[], None], context: contextvars.Context) -> None:
-        """Run ``job``, which must not raise, in a copy of ``context``."""
+        """Run ``job``, which must not raise, in a copy of ``context``.
+
+        Raises:
+            SandboxError: more jobs are under way than a driver may ask for.
+        """
         with self._lock:
+            if self._threads - self._idle >= _MOST_JOBS:
+                raise SandboxError(f"the driver asks for more than {MAX_CALLS:,} tool calls at once.")
             start = self._idle == 0
             self._idle -= 0 if start else 1
             self._threads += start

@@ -1,0 +1,87 @@
+"""Interrupts that come at the worst moment."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+from dspy.primitives.code_interpreter import CodeExecutionError, CodeInterpreterError
+
+from fleet_rlm.interpreter import TrustedInterpreter
+from sandbox_kinds import each_kind
+
+
+def test_timeout_close_to_completion() -> None:
+    """Whether a cell ends just before, at or after its timeout, it ends once, and the next one is not hit."""
+    kept = 0
+    with TrustedInterpreter(execute_timeout=0.01, grace=5.0) as session:
+        for number in range(200):
+            try:
+                session.execute(f"import time\ntime.sleep({0.0085 + 0.00001 * number})\ndone = {number}")
+            except CodeExecutionError as error:
+                assert "interrupted" in str(error)
+            else:
+                kept = number
+            assert session._client.execute(f"last = {number}", {}, step=0).kind in ("ok", "interrupted")
+        session._limits = session._client._limits = session._limits._replace(timeout=None)
+        assert int(session.execute("last")) >= 190
+    assert kept >= 0
+
+
+def test_interrupt_of_a_cell_that_has_ended() -> None:
+    """It is for a cell by number, so the next one does not see it."""
+    with TrustedInterpreter() as session:
+        for number in range(200):
+            timer = threading.Thread(target=session.interrupt)
+            timer.start()
+            try:
+                session.execute(f"x = {number}")
+            except CodeExecutionError as error:
+                assert "interrupted" in str(error)
+            timer.join()
+            assert session.execute("6 * 7") == "42"
+
+
+def test_interrupt_during_tool_calls_leaves_no_stray_answer() -> None:
+    """A tool's late answer to an interrupted cell is not taken for the answer to another call."""
+    answers = iter(range(1000))
+    with TrustedInterpreter() as session:
+        session.tools["next_answer"] = lambda: next(answers)
+        for _ in range(50):
+            timer = threading.Timer(0.002, session.interrupt)
+            timer.start()
+            with pytest.raises(CodeExecutionError, match="interrupted"):
+                session.execute("while True: seen = next_answer()")
+            timer.join()
+            answers = iter(range(1000, 100_000))
+            assert session.execute("next_answer(), next_answer()") == "(1000, 1001)"
+            answers = iter(range(100_000))
+
+
+@each_kind
+def test_worker_that_dies_between_steps_is_told_at_the_next(kind) -> None:
+    """A step that counts on what is gone is not run; it says what happened, and the one after runs."""
+    with kind() as session:
+        session.execute("import os, threading\nmine = 1\nthreading.Timer(0.05, os._exit, (7,)).start()", {"given": 1})
+        threading.Event().wait(0.5)
+        with pytest.raises(CodeExecutionError, match=r"exit 7.*this step was not run.*mine.*given"):
+            session.execute("print('ran')", {"given": 1})
+        assert session.execute("'mine' in globals(), given", {"given": 1}) == "(False, 1)"
+
+
+def test_second_execute_at_once_is_refused() -> None:
+    """One interpreter is one session; the refusal harms neither."""
+    begun, go_on = threading.Event(), threading.Event()
+    results: list[Any] = []
+    with TrustedInterpreter() as session:
+        session.tools["hold"] = lambda: (begun.set(), go_on.wait(10))[1]
+        thread = threading.Thread(target=lambda: results.append(session.execute("hold()")))
+        thread.start()
+        begun.wait(10)
+        with pytest.raises(CodeInterpreterError, match="one interpreter per thread"):
+            session.execute("1")
+        go_on.set()
+        thread.join()
+        assert results == ["True"]
+        assert session.execute("2") == "2"

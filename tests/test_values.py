@@ -1,0 +1,310 @@
+"""Values cross as themselves, or not at all."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import enum
+import fractions
+import json
+import math
+import pathlib
+import uuid
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy
+import pandas
+import pydantic
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from fleet_rlm.values import CrossingError, pack, plain, unpack
+
+TEXT = st.text(st.characters(exclude_categories=()))  # every code point, lone surrogates included
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.integers(min_value=-(1 << 20_000), max_value=1 << 20_000)
+    | st.floats(allow_nan=False)
+    | TEXT
+    | st.binary()
+    | st.complex_numbers(allow_nan=False)
+    | st.dates()
+    | st.times()
+    | st.datetimes(timezones=st.none() | st.just(datetime.timezone.utc))
+    | st.timedeltas()
+    | st.decimals(allow_nan=False)
+    | st.fractions()
+    | st.uuids()
+)
+HASHABLE = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3).map(tuple) | st.frozensets(inner, max_size=3), max_leaves=4)
+VALUES = st.recursive(
+    HASHABLE,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.lists(inner, max_size=4).map(tuple)
+        | st.sets(HASHABLE, max_size=4)
+        | st.dictionaries(HASHABLE, inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+def same(left: object, right: object) -> bool:
+    """Equal, and of the same types all the way down."""
+    if type(left) is not type(right):
+        return False
+    if isinstance(left, (list, tuple)):
+        return len(left) == len(right) and all(map(same, left, right))
+    if isinstance(left, dict):
+        return same(list(left.items()), list(right.items()))
+    return left == right and repr(left) == repr(right) if isinstance(left, float) else left == right
+
+
+@given(VALUES)
+@example({"$": "ref", "v": "v1"})
+@example({"$": {"$": []}})
+@example(["\ud800", "\udc00", "\ud800\udc00"])
+@example([-0.0, float("inf"), 1 << 5000, {1: 2, "1": 3}])
+@settings(max_examples=300, deadline=None)
+def test_faithful_round_trip(value) -> None:
+    """What is packed is unpacked as an equal value of the same type, and travels as ASCII."""
+    packed = pack(value)
+    assert packed.isascii()
+    assert same(value, unpack(packed))
+
+
+@given(TEXT)
+@settings(max_examples=200, deadline=None)
+def test_garbage_is_no_value(text) -> None:
+    """Text that nobody packed is a ValueError or data, and nothing else."""
+    try:
+        unpack(text)
+    except ValueError:
+        pass
+
+
+TAGGED = st.fixed_dictionaries(
+    {"$": st.sampled_from(["text", "bytes", "bytearray", "int", "float", "complex", "tuple", "set", "dict", "range", "date", "time", "datetime", "timedelta", "decimal", "fraction", "uuid", "numpy", "series", "frame", "ref", "nonsense"])},
+    optional={
+        "v": st.recursive(st.none() | st.integers() | st.floats() | st.text(), lambda inner: st.lists(inner, max_size=3), max_leaves=4),
+        "dtype": st.sampled_from(["<i8", "|O", "V8", "nonsense", "<U5"]) | st.integers(),
+        "shape": st.lists(st.integers(-2, 10**12), max_size=3) | st.text(),
+        "columns": st.lists(st.text(), max_size=2),
+        "index": st.lists(st.integers(), max_size=2),
+        "name": st.text(),
+    },
+)
+
+
+@given(TAGGED)
+@example({"$": "fraction", "v": "1e99999999999"})
+@example({"$": "fraction", "v": [1, 0]})
+@example({"$": "complex", "v": []})
+@settings(max_examples=300, deadline=None)
+def test_forged_forms_are_refused(tree) -> None:
+    """A form with the wrong contents is a ValueError or data, at a cost like its length."""
+    try:
+        unpack(json.dumps(tree))
+    except ValueError:
+        pass
+
+
+def test_nan_crosses() -> None:
+    """The one value that does not equal itself."""
+    assert math.isnan(unpack(pack(float("nan"))))
+
+
+class Colour(enum.Enum):
+    RED = "red"
+
+
+class Point(NamedTuple):
+    x: int
+    y: int
+
+
+@dataclass
+class Page:
+    number: int
+    lines: list[str]
+
+
+class Model(pydantic.BaseModel):
+    name: str
+    page: int = 1
+
+
+class Loud(str):
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return "LIE"
+
+
+class Off(int):
+    def __int__(self) -> int:
+        return 0
+
+
+@pytest.mark.parametrize(
+    ("value", "crossed"),
+    [
+        (Page(1, ["a"]), {"number": 1, "lines": ["a"]}),
+        (Model(name="n"), {"name": "n", "page": 1}),
+        (Colour.RED, "red"),
+        (Point(1, 2), (1, 2)),
+        (pathlib.PurePosixPath("/a/b"), "/a/b"),
+        (Loud("truth"), "truth"),
+        (Off(7), 7),
+        ({"k": Off(7)}, {"k": 7}),
+        (numpy.float64(0.5), numpy.float64(0.5)),
+        (numpy.int8(-3), numpy.int8(-3)),
+        (numpy.bool_(True), numpy.bool_(True)),
+        (numpy.array(["a", None], dtype=object), ["a", None]),
+        (pandas.Timestamp("2025-01-02 03:04:05"), datetime.datetime(2025, 1, 2, 3, 4, 5)),
+        (pandas.Timedelta(seconds=1.5), datetime.timedelta(seconds=1.5)),
+        (pandas.NA, None),
+        (pandas.Index(["a", "b"]), ["a", "b"]),
+        (range(2**70, 2**71, 3), range(2**70, 2**71, 3)),
+        (fractions.Fraction(10**5000, 7), fractions.Fraction(10**5000, 7)),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_faithful_stand_ins(value, crossed) -> None:
+    """Values that have no form of their own cross as the documented one."""
+    assert same(crossed, unpack(pack(value)))
+
+
+@pytest.mark.parametrize("dtype", ["bool", "i1", ">i4", "u8", "f2", "f4", "f8", "c16", "U3", "M8[s]", "m8[ms]"])
+@pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 3), (2, 0)])
+def test_arrays_cross_whole(dtype, shape) -> None:
+    """Every kind of number, every shape, in whatever order memory holds it."""
+    array = numpy.ones(shape, dtype=dtype) if dtype[0] not in "UMm" else numpy.zeros(shape, dtype=dtype)
+    for laid_out in (array, array.T):
+        crossed = unpack(pack(laid_out))
+        assert crossed.dtype == laid_out.dtype
+        assert crossed.shape == laid_out.shape
+        assert (crossed == laid_out).all()
+
+
+def test_frames_cross_whole() -> None:
+    """Columns keep their order, types and missing cells; two of the same name stay two."""
+    frame = pandas.DataFrame({"n": [1, 2], "x": [0.5, float("nan")], "t": ["a", None]}, index=["r", "s"])
+    frame.columns = ["n", "x", "n"]
+    crossed = unpack(pack(frame))
+    assert list(crossed.columns) == ["n", "x", "n"]
+    assert list(crossed.index) == ["r", "s"]
+    assert crossed.iloc[:, 0].tolist() == [1, 2]
+    assert math.isnan(crossed.iloc[1, 1])
+    assert crossed.iloc[1, 2] is None or pandas.isna(crossed.iloc[1, 2])
+    series = unpack(pack(pandas.Series([1, 2], index=["a", "b"], name="s")))
+    assert (series.name, series.to_dict()) == ("s", {"a": 1, "b": 2})
+
+
+class Yes:
+    """Claims every attribute."""
+
+    def __getattr__(self, name: str) -> Yes:
+        return self
+
+    def __call__(self, *_: object) -> Yes:
+        return self
+
+
+RING: list[object] = []
+RING.append(RING)
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (object(), "a value of type object"),
+        ([1, {"a": (2, len)}], r"^\[1\]\['a'\]\[1\]: .*builtin_function_or_method"),
+        (int, "type"),
+        (json, "module"),
+        ((n for n in "ab"), "generator"),
+        (Yes(), "Yes"),
+        (RING, "contains itself"),
+        (numpy.zeros(2, dtype=[("a", "i4")]), "dtype"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_cannot_cross_is_refused_by_name(value, told) -> None:
+    """No value crosses as its ``repr``: the error says which, and where it is."""
+    with pytest.raises(CrossingError, match=told):
+        pack(value)
+    with pytest.raises(CrossingError):
+        plain(value)
+
+
+def test_large_leaves_travel_alone() -> None:
+    """What ``store`` takes is a reference, which ``fetch`` resolves."""
+    kept: dict[str, object] = {}
+
+    def store(leaf):
+        if len(leaf) < 4:
+            return None
+        kept[f"v{len(kept)}"] = leaf
+        return f"v{len(kept) - 1}"
+
+    value = {"a": ["long text", "abc"], "b": b"long bytes", "c": bytearray(b"long too")}
+    packed = pack(value, store=store)
+    assert sorted(map(str, kept.values())) == ["b'long bytes'", "b'long too'", "long text"]
+    assert same(value, unpack(packed, fetch=kept.__getitem__))
+    with pytest.raises(ValueError, match="reference"):
+        unpack(packed)
+
+
+@pytest.mark.parametrize(
+    ("value", "crossed"),
+    [
+        ((1, {2, 1}), [1, [1, 2]]),
+        (range(3), [0, 1, 2]),
+        ({1: "a", None: 2, True: 3}, {"1": 3, "null": 2}),
+        (b"text", "text"),
+        (datetime.date(2025, 1, 2), "2025-01-02"),
+        (datetime.datetime(2025, 1, 2, 3, 4), "2025-01-02T03:04:00"),
+        (datetime.timedelta(minutes=1), 60.0),
+        (decimal.Decimal("1.10"), "1.10"),
+        (fractions.Fraction(1, 3), "1/3"),
+        (uuid.UUID(int=5), "00000000-0000-0000-0000-000000000005"),
+        (Page(1, ["a"]), {"number": 1, "lines": ["a"]}),
+        (Model(name="n"), {"name": "n", "page": 1}),
+        (Colour.RED, "red"),
+        (Loud("truth"), "truth"),
+        ({Loud("key"): Off(7)}, {"key": 7}),
+        (numpy.float32(0.5), 0.5),
+        (numpy.arange(4).reshape(2, 2), [[0, 1], [2, 3]]),
+        (numpy.datetime64("2025-01-02"), "2025-01-02"),
+        (pandas.DataFrame({"a": [1, 2], "b": ["x", None]}), [{"a": 1, "b": "x"}, {"a": 2, "b": None}]),
+        (pandas.Series([0.5, float("nan")]), [0.5, None]),
+        (pandas.Timestamp("2025-01-02"), "2025-01-02T00:00:00"),
+        (1 << 5000, 1 << 5000),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_plain_forms(value, crossed) -> None:
+    """Answers become JSON's own types, as documented."""
+    told = plain(value)
+    assert same(crossed, told)
+    json.dumps(told, default=None) if not isinstance(told, int) else None
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (b"\xff", "not UTF-8"),
+        ({1: "a", "1": "b"}, "same JSON text"),
+        ({(1, 2): 3}, "key of type tuple"),
+        (1j, "complex"),
+    ],
+    ids=repr,
+)
+def test_plain_refuses_what_json_has_not(value, told) -> None:
+    """What would be lost or guessed is an error instead."""
+    with pytest.raises(CrossingError, match=told):
+        plain(value)
