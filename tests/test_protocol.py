@@ -73,7 +73,9 @@ def test_document_lists_the_frames_of_the_host() -> None:
     assert obeyed is not None
     kinds = set(re.findall(r'"(\w+)"', "\n".join(line for line in obeyed[0].splitlines() if "kind" in line)))
     assert kinds - {"type"} == stated
-    host = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "runtime/fleet_rlm/host").glob("*.py"))
+    host = "".join(
+        path.read_text(encoding="utf-8") for path in (ROOT / "runtime/fleet_rlm/host").glob("*.py")
+    )
     assert set(re.findall(r'"type": "(\w+)"', host)) <= stated
 
 
@@ -94,7 +96,10 @@ def test_frames_survive_any_split(frames, data) -> None:
         size = data.draw(st.integers(1, len(stream) - position))
         received += reader.feed(stream[position : position + size])
         position += size
-    told = [(f.header["type"], {k: v for k, v in f.header.items() if k not in ("type", "bytes")}, f.payload) for f in received]
+    told = [
+        (f.header["type"], {k: v for k, v in f.header.items() if k not in ("type", "bytes")}, f.payload)
+        for f in received
+    ]
     assert told == frames
     assert b"".join(frame.data for frame in received) == stream
 

@@ -40,7 +40,11 @@ SCALARS = (
     | st.fractions()
     | st.uuids()
 )
-HASHABLE = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3).map(tuple) | st.frozensets(inner, max_size=3), max_leaves=4)
+HASHABLE = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3).map(tuple) | st.frozensets(inner, max_size=3),
+    max_leaves=4,
+)
 VALUES = st.recursive(
     HASHABLE,
     lambda inner: (
@@ -88,9 +92,40 @@ def test_garbage_is_no_value(text) -> None:
 
 
 TAGGED = st.fixed_dictionaries(
-    {"$": st.sampled_from(["text", "bytes", "bytearray", "int", "float", "complex", "tuple", "set", "dict", "range", "date", "time", "datetime", "timedelta", "decimal", "fraction", "uuid", "numpy", "series", "frame", "ref", "nonsense"])},
+    {
+        "$": st.sampled_from(
+            [
+                "text",
+                "bytes",
+                "bytearray",
+                "int",
+                "float",
+                "complex",
+                "tuple",
+                "set",
+                "dict",
+                "range",
+                "date",
+                "time",
+                "datetime",
+                "timedelta",
+                "decimal",
+                "fraction",
+                "uuid",
+                "numpy",
+                "series",
+                "frame",
+                "ref",
+                "nonsense",
+            ]
+        )
+    },
     optional={
-        "v": st.recursive(st.none() | st.integers() | st.floats() | st.text(), lambda inner: st.lists(inner, max_size=3), max_leaves=4),
+        "v": st.recursive(
+            st.none() | st.integers() | st.floats() | st.text(),
+            lambda inner: st.lists(inner, max_size=3),
+            max_leaves=4,
+        ),
         "dtype": st.sampled_from(["<i8", "|O", "V8", "nonsense", "<U5"]) | st.integers(),
         "shape": st.lists(st.integers(-2, 10**12), max_size=3) | st.text(),
         "columns": st.lists(st.text(), max_size=2),
@@ -179,7 +214,9 @@ def test_faithful_stand_ins(value, crossed) -> None:
     assert same(crossed, unpack(pack(value)))
 
 
-@pytest.mark.parametrize("dtype", ["bool", "i1", ">i4", "u8", "f2", "f4", "f8", "c16", "U3", "M8[s]", "m8[ms]"])
+@pytest.mark.parametrize(
+    "dtype", ["bool", "i1", ">i4", "u8", "f2", "f4", "f8", "c16", "U3", "M8[s]", "m8[ms]"]
+)
 @pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 3), (2, 0)])
 def test_arrays_cross_whole(dtype, shape) -> None:
     """Every kind of number, every shape, in whatever order memory holds it."""

@@ -284,8 +284,10 @@ def test_a_deep_folder_is_walked(tmp_path):
         os.chdir(where)
     (tmp_path / "top.txt").write_text("x")
 
-    assert names(tmp_path) == ["top.txt"]
-    subprocess.run(["rm", "-r", str(tmp_path / "d")], check=True)  # shutil.rmtree recurses
+    try:
+        assert names(tmp_path) == ["top.txt"]
+    finally:
+        subprocess.run(["rm", "-r", str(tmp_path / "d")], check=True)  # shutil.rmtree recurses
 
 
 def test_permissions_of_folders(ordinary_user):

@@ -63,7 +63,9 @@ def test_interrupt_during_tool_calls_leaves_no_stray_answer() -> None:
 def test_worker_that_dies_between_steps_is_told_at_the_next(kind) -> None:
     """A step that counts on what is gone is not run; it says what happened, and the one after runs."""
     with kind() as session:
-        session.execute("import os, threading\nmine = 1\nthreading.Timer(0.05, os._exit, (7,)).start()", {"given": 1})
+        session.execute(
+            "import os, threading\nmine = 1\nthreading.Timer(0.05, os._exit, (7,)).start()", {"given": 1}
+        )
         threading.Event().wait(0.5)
         with pytest.raises(CodeExecutionError, match=r"exit 7.*this step was not run.*mine.*given"):
             session.execute("print('ran')", {"given": 1})

@@ -57,7 +57,8 @@ def test_large_leaves_of_containers_cross_once(kind) -> None:
         assert 1 * MEGABYTE <= meter.values < 1.01 * MEGABYTE
         meter.values = 0
         told = session.execute(
-            "documents[3][:2], documents[0] == first, len(documents)", {"documents": dict(enumerate(pages)), "first": pages[0]}
+            "documents[3][:2], documents[0] == first, len(documents)",
+            {"documents": dict(enumerate(pages)), "first": pages[0]},
         )
         assert told == "('dd', True, 4)"
         assert meter.values == 0
@@ -113,10 +114,14 @@ def test_code_cannot_change_what_a_fresh_worker_gets(kind) -> None:
         assert session.execute("len(text), text[:6]", {"text": text}) == repr((MEGABYTE, "tttttt"))
 
 
-@pytest.mark.parametrize("size", [0, 1, process._INLINE_BYTES - 1, process._INLINE_BYTES, process._INLINE_BYTES + 1])
+@pytest.mark.parametrize(
+    "size", [0, 1, process._INLINE_BYTES - 1, process._INLINE_BYTES, process._INLINE_BYTES + 1]
+)
 @each_kind
 def test_sizes_around_the_limit_of_inline_values(kind, size) -> None:
     """The way a value takes does not show in what arrives."""
     with kind() as session:
-        told = session.execute("len(text), len(data), text == 's' * len(text)", {"text": "s" * size, "data": b"\xff" * size})
+        told = session.execute(
+            "len(text), len(data), text == 's' * len(text)", {"text": "s" * size, "data": b"\xff" * size}
+        )
         assert told == repr((size, size, True))

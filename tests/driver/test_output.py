@@ -59,7 +59,15 @@ def test_streams_and_child_processes_share_one_order(session) -> None:
         "print('one')\nprint('two', file=sys.stderr)\nos.write(1, b'three\\n')\n"
         "subprocess.run(['echo', 'four'])\nprint('five', end='')\nsys.stderr.write('six\\n')\nos.write(2, b'seven\\n')\n'eight'"
     )
-    assert session.execute(code).splitlines() == ["one", "two", "three", "four", "fivesix", "seven", "'eight'"]
+    assert session.execute(code).splitlines() == [
+        "one",
+        "two",
+        "three",
+        "four",
+        "fivesix",
+        "seven",
+        "'eight'",
+    ]
 
 
 def test_output_before_an_error_is_kept_and_cut_alike(session) -> None:

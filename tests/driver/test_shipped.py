@@ -19,24 +19,48 @@ from fleet_rlm.protocol import FrameReader, encode_frame
 
 PACKAGE = Path(fleet_rlm.driver.__file__).parents[1]
 NEWER = {  # module or attribute -> since when the standard library has it
-    "tomllib": "3.11", "datetime.UTC": "3.11", "enum.StrEnum": "3.11", "itertools.pairwise": "3.10", "itertools.batched": "3.12",
-    "asyncio.TaskGroup": "3.11", "asyncio.timeout": "3.11", "contextlib.chdir": "3.11", "contextlib.aclosing": "3.10",
-    "sys.exception": "3.11", "int.bit_count": "3.10", "inspect.get_annotations": "3.10", "types.NoneType": "3.10",
-    "types.UnionType": "3.10", "typing.Self": "3.11", "bisect.key": "3.10", "sys.orig_argv": "3.10", "os.EFD_CLOEXEC": "3.10",
-    "zip.strict": "3.10", "sys.stdlib_module_names": "3.10", "socket.send_fds": "3.9",
+    "tomllib": "3.11",
+    "datetime.UTC": "3.11",
+    "enum.StrEnum": "3.11",
+    "itertools.pairwise": "3.10",
+    "itertools.batched": "3.12",
+    "asyncio.TaskGroup": "3.11",
+    "asyncio.timeout": "3.11",
+    "contextlib.chdir": "3.11",
+    "contextlib.aclosing": "3.10",
+    "sys.exception": "3.11",
+    "int.bit_count": "3.10",
+    "inspect.get_annotations": "3.10",
+    "types.NoneType": "3.10",
+    "types.UnionType": "3.10",
+    "typing.Self": "3.11",
+    "bisect.key": "3.10",
+    "sys.orig_argv": "3.10",
+    "os.EFD_CLOEXEC": "3.10",
+    "zip.strict": "3.10",
+    "sys.stdlib_module_names": "3.10",
+    "socket.send_fds": "3.9",
 }
 
 
 def _python_39() -> str | None:
     """A Python 3.9 of this machine, if it has one."""
     found = shutil.which("python3.9")
-    pyenv = sorted(Path(os.environ.get("PYENV_ROOT", "/root/.pyenv")).glob("versions/3.9.*/bin/python")) if Path("/root/.pyenv").exists() else []
+    pyenv = (
+        sorted(Path(os.environ.get("PYENV_ROOT", "/root/.pyenv")).glob("versions/3.9.*/bin/python"))
+        if Path("/root/.pyenv").exists()
+        else []
+    )
     return found or (str(pyenv[-1]) if pyenv else None)
 
 
 def test_shipped_are_all_files_of_the_driver() -> None:
     """The list is what is on disk: nothing of the driver is left at home, and nothing else travels."""
-    on_disk = {str(path.relative_to(PACKAGE)) for part in ("driver", "values") for path in (PACKAGE / part).rglob("*.py")}
+    on_disk = {
+        str(path.relative_to(PACKAGE))
+        for part in ("driver", "values")
+        for path in (PACKAGE / part).rglob("*.py")
+    }
     lockdown = {name for name in on_disk if name.startswith("driver/lockdown/")}
     assert set(SHIPPED) | lockdown == on_disk | {"protocol.py"}
 
@@ -58,7 +82,9 @@ def test_shipped_file_is_python_39(name: str) -> None:
             imported.add("zip.strict")
         assert not isinstance(node, getattr(ast, "Match", ()))
     assert imported & {name for name, since in NEWER.items() if since != "3.9"} == set()
-    roots = {module.partition(".")[0] for module in imported if module.partition(".")[0] in sys.stdlib_module_names}
+    roots = {
+        module.partition(".")[0] for module in imported if module.partition(".")[0] in sys.stdlib_module_names
+    }
     packages = {node.names[0].name for node in ast.walk(tree) if isinstance(node, ast.Import)} | {
         node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)
     }
@@ -84,7 +110,9 @@ def test_shipped_files_are_enough(python: str | None, tmp_path: Path) -> None:
     reader, said = FrameReader(), []
     code = b"import datetime, sys\nprint(peek('abc', 1), sys.version_info >= (3, 9))\nSUBMIT({'day': datetime.date(2025, 1, 2)})"
     ours.sendall(encode_frame({"type": "configure", "tools": [], "fields": None}))
-    ours.sendall(encode_frame({"type": "execute", "id": 1, "step": 1, "bind": {}, "shown": 1000, "grace": 1.0}, code))
+    ours.sendall(
+        encode_frame({"type": "execute", "id": 1, "step": 1, "bind": {}, "shown": 1000, "grace": 1.0}, code)
+    )
     while not any(frame.header["type"] == "done" for frame in said):
         data = ours.recv(1 << 16)
         assert data, driver.communicate()[1].decode()

@@ -40,7 +40,7 @@ FORGERIES = {
     "header-that-is-a-list": "b'[1, 2]\\n'",
     "header-without-type": "b'{}\\n'",
     "type-that-is-no-text": "b'{\"type\": [1]}\\n'",
-    "two-headers-on-a-line": "b'{\"type\":\"up\"}{\"type\":\"up\"}\\n'",
+    "two-headers-on-a-line": 'b\'{"type":"up"}{"type":"up"}\\n\'',
     "impossible-length": forged({"type": "done", "bytes": 10**15}),
     "negative-length": forged({"type": "done", "bytes": -1}),
     "length-beyond-what-is-taken": forged({"type": "done", "bytes": 1 << 30}),
@@ -53,21 +53,27 @@ FORGERIES = {
     "done-with-list-outcome": forged({"type": "done", "id": "RUNNING", "outcome": []}),
     "done-with-odd-names": forged({"type": "done", "id": "RUNNING", "outcome": "ok", "come": 5}),
     "done-with-odd-line": forged({"type": "done", "id": "RUNNING", "outcome": "syntax", "line": "x"}),
-    "error-that-is-no-text": forged({"type": "done", "id": "RUNNING", "outcome": "error", "bytes": 2}, "b'\\xff\\xfe'"),
-    "answer-that-is-no-value": forged({"type": "done", "id": "RUNNING", "outcome": "submit", "bytes": 3}, "b'???'"),
-    "answer-that-is-no-dict": forged({"type": "done", "id": "RUNNING", "outcome": "submit", "bytes": 2}, "b'[]'"),
+    "error-that-is-no-text": forged(
+        {"type": "done", "id": "RUNNING", "outcome": "error", "bytes": 2}, "b'\\xff\\xfe'"
+    ),
+    "answer-that-is-no-value": forged(
+        {"type": "done", "id": "RUNNING", "outcome": "submit", "bytes": 3}, "b'???'"
+    ),
+    "answer-that-is-no-dict": forged(
+        {"type": "done", "id": "RUNNING", "outcome": "submit", "bytes": 2}, "b'[]'"
+    ),
     "answer-that-fills-memory": forged(
         {"type": "done", "id": "RUNNING", "outcome": "submit", "bytes": 45},
-        "b'{\"output\":{\"$\":\"fraction\",\"v\":\"1e99999999999\"}}'",
-    ).replace("45", "len(b'{\"output\":{\"$\":\"fraction\",\"v\":\"1e99999999999\"}}')"),
+        'b\'{"output":{"$":"fraction","v":"1e99999999999"}}\'',
+    ).replace("45", 'len(b\'{"output":{"$":"fraction","v":"1e99999999999"}}\')'),
     "call-of-nothing": forged({"type": "call"}),
     "call-of-the-unknown": forged({"type": "call", "id": 77, "name": "no_such_tool"}),
     "call-with-odd-arguments": forged({"type": "call", "id": 77, "name": "echo", "bytes": 2}, "b'{}'"),
     "call-with-infinite-id": forged({"type": "call", "id": float("inf"), "name": "echo"}),
     "call-with-list-name": forged({"type": "call", "id": 1, "name": ["echo"] * 3}),
-    "call-5000-times": " + ".join([forged({"type": "call", "id": "RUNNING", "name": "echo", "bytes": 7}, "b'[[],{}]'")]).join(
-        ("b''.join(", " for running in range(5000))")
-    ),
+    "call-5000-times": " + ".join(
+        [forged({"type": "call", "id": "RUNNING", "name": "echo", "bytes": 7}, "b'[[],{}]'")]
+    ).join(("b''.join(", " for running in range(5000))")),
     "output-with-infinite-step": forged({"type": "output", "id": 1, "step": float("inf")}),
     "up-again": forged({"type": "up"}),
     "ready": forged({"type": "ready", "protocol": 99}),
@@ -98,6 +104,9 @@ def test_forged_frames_cost_at_most_the_worker(kind: Any, sessions: Sessions, na
 
 def test_forgeries_are_what_they_say() -> None:
     """The frames that should be well-formed are."""
-    namespace: dict[str, Any] = {"running": 5, "frame": lambda header, payload=b"": json.dumps(header).encode() + b"\n" + payload}
+    namespace: dict[str, Any] = {
+        "running": 5,
+        "frame": lambda header, payload=b"": json.dumps(header).encode() + b"\n" + payload,
+    }
     assert eval(FORGERIES["done"], namespace) == b'{"type": "done", "id": 5, "outcome": "ok"}\n'
     assert eval(FORGERIES["call-5000-times"], namespace).count(b"\n") == 5000

@@ -48,7 +48,9 @@ def test_host_killed_during_a_cell(kind: Any, cell: str) -> None:
     """Ten seconds after the host was killed with SIGKILL, nothing of its session runs."""
     tests = str(Path(__file__).parents[1])
     host = subprocess.Popen(
-        [sys.executable, "-c", HOST, tests, kind.name, FAMILY + CELLS[cell]], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", HOST, tests, kind.name, FAMILY + CELLS[cell]],
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert host.stdout is not None
     assert host.stdout.readline() == "begun\n"
@@ -66,7 +68,9 @@ def test_shutdown_ends_every_process(kind: Any) -> None:
     """After shutdown no process of the session is left, forked and started ones included."""
     before = set(psutil.Process().children(recursive=True))
     session = kind()
-    session.execute(FAMILY + "import threading, time\nthreading.Thread(target=time.sleep, args=(600,)).start()")
+    session.execute(
+        FAMILY + "import threading, time\nthreading.Thread(target=time.sleep, args=(600,)).start()"
+    )
     processes = [process for process in psutil.Process().children(recursive=True) if process not in before]
     assert processes
 
@@ -88,7 +92,9 @@ def test_supervisor_killed_during_a_cell(kind: Any) -> None:
 
     session.tools["kill_supervisor"] = kill_supervisor
     with pytest.raises(Exception, match="sandbox has ended"):
-        session.execute("import threading\nthreading.Thread(target=kill_supervisor, daemon=True).start()\nwhile True: pass")
+        session.execute(
+            "import threading\nthreading.Thread(target=kill_supervisor, daemon=True).start()\nwhile True: pass"
+        )
     session.shutdown()
     assert _alive(started) == []
 
@@ -99,4 +105,6 @@ def test_shutdown_during_an_execute(kind: Any) -> None:
     session = kind()
     session.tools["stop"] = session.shutdown
     with pytest.raises(Exception, match="ended"):
-        session.execute("import threading\nthreading.Thread(target=stop, daemon=True).start()\nwhile True: pass")
+        session.execute(
+            "import threading\nthreading.Thread(target=stop, daemon=True).start()\nwhile True: pass"
+        )

@@ -194,7 +194,8 @@ def die_with_parent() -> None:
     try:
         import _ctypes
 
-        prctl = _ctypes.dlsym(_ctypes.dlopen(None, 0), "prctl")
+        program: Any = None  # the running program itself, as dlopen(3) takes it
+        prctl = _ctypes.dlsym(_ctypes.dlopen(program, 0), "prctl")
         _ctypes.call_function(prctl, (_PR_SET_PDEATHSIG, signal.SIGKILL))
     except (ImportError, AttributeError, OSError):
         return
