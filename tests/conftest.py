@@ -47,6 +47,6 @@ def kind(request) -> Kind:
 @pytest.fixture(autouse=True)
 def plane_of_kind(request, home, monkeypatch) -> None:  # noqa: ARG001 - after the environment was emptied
     """What leads the Modal SDK to the loopback plane, for the kinds that need it."""
-    if "kind" in request.fixturenames and request.getfixturevalue("kind").plane:
+    if "kind" in request.fixturenames and getattr(request.getfixturevalue("kind"), "plane", False):
         for name, value in request.getfixturevalue("modal_plane_of_session").settings.items():
             monkeypatch.setenv(name, value)
