@@ -9,11 +9,13 @@ import sys
 
 TYPE_CHECKING = False  # typing itself would cost a driver's start 6 ms
 if TYPE_CHECKING:
-    from typing import Any, FrozenSet, List
+    from typing import Any, Dict, FrozenSet, List
 
 __all__ = ["Streams"]
 
 _BACKGROUND_CHARACTERS = 1 << 20
+# Text goes to the buffer that both streams share at once, or an unfinished line would be overtaken.
+_PROMPT: Dict[str, bool] = {"line_buffering": True, "write_through": True}
 
 
 class _CellStream(io.TextIOWrapper):
@@ -50,7 +52,7 @@ class Streams:
         self._in = open(os.devnull, encoding="utf-8")  # noqa: SIM115 - stdin for as long as the worker lives
 
     def _text(self, binary: Any) -> _CellStream:
-        stream = _CellStream(binary, encoding="utf-8", errors="backslashreplace", line_buffering=True)
+        stream = _CellStream(binary, encoding="utf-8", errors="backslashreplace", **_PROMPT)
         stream.owner = self
         return stream
 

@@ -96,8 +96,11 @@ class Supervisor:
         waiting = self._heartbeat is not None or (self._cell is not None and self._cell.deadline is not None)
         events = dict(self._poll.poll(self._patience() if waiting else None))
         child = self._child
-        if child.pipe in events and (child.is_up or child.socket not in events):
-            child.drain(self._take)  # first: it holds what was written before the frame that is seen with it
+        if child.pipe in events:  # first: it holds what was written before the frame that is seen with it
+            if not child.is_up and not self._listen():  # "up" may have come just after poll looked for it
+                self._replace()
+            else:
+                child.drain(self._take)
         if child.socket in events:
             self._attend(events[child.socket])
         if child.death in events and child is self._child and child.has_ended():
