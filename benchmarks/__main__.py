@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import command, latency, report, runs, soak, values
+from benchmarks import command, latency, report, runs, soak, values, wire
 from benchmarks.machine import describe
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ BENCHMARKS: dict[str, Callable[..., list[Row]]] = {
     "gigabyte": values.gigabyte,
     "iterations": runs.iterations,
     "batch": runs.batch,
+    "modal": wire.modal,
     "hello": command.hello,
     "executes": soak.executes,
     "sessions": soak.sessions,
@@ -53,6 +55,8 @@ def main() -> int:
     if unknown := sorted(set(options.name) - BENCHMARKS.keys()):
         parser().error(f"there is no benchmark {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
     logging.getLogger("dspy").setLevel(logging.ERROR)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # all starts are measured with their bytecode cached
+    sys.dont_write_bytecode = False
     machine, rows = describe(), []
     print(report.as_markdown(machine, []), end="", flush=True)
     for name in options.name or BENCHMARKS:
