@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Ask each of many documents each question, several at a time; one JSON object a line, in the order given."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Run questions with known answers and say how often the answer was right."""
 
 from __future__ import annotations
