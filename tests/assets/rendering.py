@@ -12,8 +12,6 @@ from fleet_rlm_scaffold import assets, context, render
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
 SCOPES = ("user", "plugin")
-OURS = ("skill", "agent", "team", "plugin")
-"""The kinds that are tested here; hooks and rules have tests of their own."""
 
 
 @functools.cache
@@ -25,7 +23,7 @@ def facts():
 @functools.cache
 def rendered(scope, command="fleet-rlm"):
     """Path to file, of every asset in a scope."""
-    index = tuple(asset for asset in assets.load_index(TEMPLATES) if asset.kind in OURS)
+    index = assets.load_index(TEMPLATES)
     target = None if scope == "plugin" else Path("/nowhere/.claude")
     given = context.context(
         facts(),

@@ -32,11 +32,13 @@ def test_snapshot(snapshot, scope, path):
 
 
 def test_project_scope_is_user_scope():
-    """A project gets what a user gets."""
-    assert rendered("user").keys() == rendered("project").keys()
-    assert [
-        path for path, file in rendered("user").items() if file.data != rendered("project")[path].data
-    ] == []
+    """A project gets what a user gets; only hookify's rules lie elsewhere, and the facts of the hooks say so."""
+    user, project = rendered("user"), rendered("project")
+    differ = {path for path in user.keys() & project.keys() if user[path].data != project[path].data}
+    assert differ == {"skills/fleet-rlm/hooks/fleet-rlm-hooks.json"}
+    moved = {path.rpartition("/")[2] for path in user.keys() - project.keys()}
+    assert moved == project.keys() - user.keys()
+    assert all(name.startswith("hookify.fleet-rlm-") for name in moved)
 
 
 def test_all_are_there():
@@ -49,7 +51,7 @@ def test_all_are_there():
 
 @pytest.mark.parametrize("scope", SCOPES)
 def test_the_lint_finds_nothing(scope):
-    """Nothing that the client ignores or drops; hooks and the plugin that carries them are not part of this set."""
+    """The installer's lint knows nothing that the client would ignore, drop or refuse."""
     files = {path: file.data for path, file in rendered(scope).items()}
     assert lint(files) == []
 
@@ -96,7 +98,7 @@ def test_the_listing_is_small(scope):
 def test_names_lead_somewhere():
     """Every skill or agent that an asset names is there under that name; only the plugin's prefix differs by scope."""
     known = NAMES | {Path(path).stem for path in AGENTS}
-    for path in [*paths("plugin", "*.md"), "teams/fleet-rlm/config.json"]:
+    for path in [*SKILLS, *AGENTS, *paths("plugin", "references/*.md"), "teams/fleet-rlm/config.json"]:
         assert set(re.findall(r"fleet-rlm:([\w-]+)", text("plugin", path))) <= known
         assert text("plugin", path).replace("fleet-rlm:", "") == text("user", path)
 
