@@ -152,7 +152,8 @@ UNKNOWN = [
     ('<%= helper("poke") %>', "No first item"),
     ('<%= key("run-basic", "poem") %>', "poem"),
     ('<%= setting("DSPY_POEM") %>', "DSPY_POEM"),
-    ("<%= code(99) %>", "99"),
+    ('<%= code(99, "bug") %>', "99"),
+    ('<%= code(4, "sandbox") %>', "exit code 4 for sandbox"),
 ]
 
 
