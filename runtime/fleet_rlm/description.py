@@ -13,8 +13,11 @@ from fleet_rlm import __version__, errors
 from fleet_rlm.protocol import PROTOCOL
 from fleet_rlm.runners import RUNNERS
 from fleet_rlm.signatures import TASKS
+from fleet_rlm.subcall import SCHEMA
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     import click
 
 __all__ = ["description_of", "exit_codes"]
@@ -44,6 +47,7 @@ def description_of(app: click.Group) -> dict[str, Any]:
         "settings": _settings(),
         "sandboxes": SANDBOXES,
         "exit_codes": exit_codes(),
+        "schemas": {"subcall": SCHEMA},
     }
 
 
@@ -63,10 +67,24 @@ def _commands(app: click.Group) -> list[dict[str, Any]]:
         {
             "name": name,
             "help": inspect.cleandoc(command.help or ""),
-            "options": [_option(option) for option in command.params],
+            "arguments": [
+                {"name": one.human_readable_name, "required": one.required, "default": _default(one)}
+                for one in command.params
+                if one.param_type_name == "argument"
+            ],
+            "options": [_option(one) for one in command.params if one.param_type_name == "option"],
         }
-        for name, command in sorted(app.commands.items())
+        for name, command in _leaves("", app.commands)
     ]
+
+
+def _leaves(prefix: str, commands: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Every command that does something, by its full name; groups of commands only hold them."""
+    for name, command in sorted(commands.items()):
+        if hasattr(command, "commands"):
+            yield from _leaves(f"{prefix}{name} ", command.commands)
+        else:
+            yield prefix + name, command
 
 
 _KINDS = {"intrange": "integer", "floatrange": "number", "choice": "text", "string": "text"}
@@ -91,7 +109,8 @@ def _option(option: Any) -> dict[str, Any]:
 def _default(option: Any) -> Any:
     if option.required:
         return None
-    shown = option.show_default  # a text where the default is decided elsewhere, such as by a setting
+    # A text where the default is decided elsewhere, such as by a setting; arguments have no such thing.
+    shown = getattr(option, "show_default", None)
     return shown if isinstance(shown, str) else option.to_info_dict()["default"]
 
 

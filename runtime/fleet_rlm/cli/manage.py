@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import cast
 
 import click
@@ -45,9 +46,17 @@ def check_secret_key(key: str, secret_name: str, *, as_json: bool) -> None:
 
 
 @click.command("describe", short_help="Say what this version offers.")
+@click.option("--python", is_flag=True, help="Print only the Python that can import fleet_rlm, for scripts.")
 @json_option
-def describe(*, as_json: bool) -> None:
+def describe(*, python: bool, as_json: bool) -> None:
     """Say what this version offers: commands, helpers, tasks, settings, sandboxes, exit codes."""
+    from fleet_rlm.errors import UsageError  # noqa: PLC0415 - a help text does not need it
+
+    if python and as_json:
+        raise UsageError("--python prints a path, not JSON.", remedy="Use one of --python and --json.")
+    if python:
+        click.echo(sys.executable)
+        return
     from fleet_rlm import description  # noqa: PLC0415 - a help text does not need it
     from fleet_rlm.cli import show  # noqa: PLC0415
 

@@ -52,8 +52,13 @@ def _run(command: dict[str, Any], runner: dict[str, Any], shared: list[dict[str,
 
 
 def _command(command: dict[str, Any]) -> str:
-    parts = [f"## fleet-rlm {command['name']}", command["help"]]
+    words = [command["name"], *(_argument(one) for one in command["arguments"])]
+    parts = [f"## fleet-rlm {' '.join(words)}", command["help"]]
     return "\n\n".join([*parts, _options(command["options"])] if command["options"] else parts)
+
+
+def _argument(argument: dict[str, Any]) -> str:
+    return argument["name"] if argument["required"] else f"[{argument['name']}]"
 
 
 def _options(options: list[dict[str, Any]], hide_default: tuple[str, ...] = ()) -> str:
