@@ -47,7 +47,7 @@ class Note:
 
 
 def read_note(root: Root) -> Note | None:
-    """Return what a killed run left, or None; a note that was cut short says nothing, for nothing was done."""
+    """Return what a killed run left, or None; a note that was cut short says nothing, as nothing was done."""
     disk = root.observe(NOTE)
     if not isinstance(disk, Regular):
         return Note() if root.names(TEMPORARY) else None
