@@ -144,7 +144,7 @@ def _plan(target: Path, wanted: Wanted, policy: Policy) -> tuple[Outcome, Work, 
     root = open_root(target, create=False)
     with root or contextlib.nullcontext():
         survey = _survey(root)
-        before = _before(survey, wanted, fresh=root is None)
+        before = _before(survey, wanted, fresh=root is None or _only_ours(root, survey))
         recorded = {path: entry for path, entry in before.files.items() if wanted.acts_on(entry.asset)}
         disk = {path: survey.observe(path) for path in {*recorded, *wanted.files}}
         decisions = tuple(plan.plan(recorded, disk, wanted.files, policy, _merger(survey)))
@@ -263,6 +263,11 @@ def _staged(
         if why:
             raise TargetError(f"{state.INCOMING}/{path} is in the way: {why}.", remedy="Move it away.")
     return found
+
+
+def _only_ours(root: Root, survey: _Survey) -> bool:
+    """Whether the target holds nothing yet but, perhaps, what a killed first run left."""
+    return survey.manifest is None and set(root.names(".")) <= {STATE}
 
 
 def _pending(survey: _Survey, work: Work) -> bool:

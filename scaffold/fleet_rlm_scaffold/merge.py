@@ -9,6 +9,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from fleet_rlm_scaffold.errors import WriteRefusedError
+
 __all__ = ["Conflict", "merge"]
 
 _TIMEOUT = 30.0  # seconds; a merge of a skill takes milliseconds
@@ -36,6 +38,9 @@ def merge(base: bytes | None, yours: bytes, new: bytes, *, labels: tuple[str, st
         yours: what is on disk.
         new: what is rendered now.
         labels: how conflict markers name yours, base and new.
+
+    Raises:
+        WriteRefusedError: if there is nowhere to merge in.
     """
     if base is None:
         return Conflict("the version that it was edited from is no longer known")
@@ -43,10 +48,15 @@ def merge(base: bytes | None, yours: bytes, new: bytes, *, labels: tuple[str, st
     if git is None:
         return Conflict("git, which merges, is not on PATH")
     crlf = _uses_crlf(yours)
-    with tempfile.TemporaryDirectory(prefix="fleet-rlm-merge-") as folder:
-        return _run_git(
-            git, Path(folder), (yours, _endings(base, crlf=crlf), _endings(new, crlf=crlf)), labels
-        )
+    contents = (yours, _endings(base, crlf=crlf), _endings(new, crlf=crlf))
+    try:
+        with tempfile.TemporaryDirectory(prefix="fleet-rlm-merge-") as folder:
+            return _run_git(git, Path(folder), contents, labels)
+    except OSError as error:
+        raise WriteRefusedError(
+            f"A merge needs a temporary folder, and none can be written ({error.strerror}).",
+            remedy="Make room there, or set TMPDIR to another folder.",
+        ) from error
 
 
 def _run_git(

@@ -50,7 +50,7 @@ def read_note(root: Root) -> Note | None:
     """Return what a killed run left, or None; a note that was cut short says nothing, as nothing was done."""
     disk = root.observe(NOTE)
     if not isinstance(disk, Regular):
-        return Note() if root.names(TEMPORARY) else None
+        return Note() if root.exists(TEMPORARY) else None
     try:
         raw = json.loads(disk.data)
         dirs = frozenset(path for path in raw["dirs"] if path == "." or not fault(path))

@@ -46,8 +46,10 @@ class Transaction:
 
     def fresh(self, path: str, data: bytes, permissions: int = _PRIVATE) -> None:
         """Create a file in the state folder; on failure it goes again, once everything else is back."""
-        for folder in self._root.make_folders(path):
-            self._cleanups.append(lambda folder=folder: self._root.remove_folder(folder))  # type: ignore[misc]
+        for folder in parents(path):
+            if not self._root.is_folder(folder):
+                self._cleanups.append(lambda folder=folder: self._root.remove_folder(folder))  # type: ignore[misc]
+                self._root.make_folders(f"{folder}/x")
         self._cleanups.append(lambda: self._root.remove(path))
         self._root.create(path, data, permissions)
 

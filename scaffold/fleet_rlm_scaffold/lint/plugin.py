@@ -38,7 +38,9 @@ def check(files: Mapping[str, bytes]) -> Iterator[Finding]:
         if path.startswith(".claude-plugin/") and path.count("/") == 1 and path not in _KNOWN:
             yield warning(path, "the client reads plugin.json and marketplace.json there, nothing else.")
         if path.startswith("teams/") and f"skills/{path.split('/')[1]}-team/SKILL.md" not in files:
-            yield warning(path, "the client reads no teams from a plugin; let a skill <team>-team start its roles.")
+            yield warning(
+                path, "the client reads no teams from a plugin; let a skill <team>-team start its roles."
+            )
         if path.startswith("bin/") and not files[path].startswith(b"#!"):
             yield warning(path, "a program in bin/ needs a first line with #!.")
 
