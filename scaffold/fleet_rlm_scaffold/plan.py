@@ -182,12 +182,9 @@ def decide(path: str, states: States, policy: Policy, merger: Merger) -> Decisio
         row = _CONFLICT if isinstance(merged, Conflict) else row
     action = _action(row, policy, keep=path in policy.keep)
     content = merged if isinstance(merged, bytes) else new.data if new else None
-    if (
-        action is Action.WRITE
-        and isinstance(disk, Regular)
-        and disk.data == content
-        and not _bits(recorded, new)
-    ):
+    bits = _bits(recorded, new)
+    same = isinstance(disk, Regular) and disk.data == content and bits is None
+    if action is Action.WRITE and same:
         action = Action.RECORD  # a merge that finds nothing left to merge
     return Decision(
         path,
@@ -199,7 +196,7 @@ def decide(path: str, states: States, policy: Policy, merger: Merger) -> Decisio
         new=new,
         backup=_needs_backup(action, recorded, disk),
         conflict=merged if isinstance(merged, Conflict) else None,
-        executable=_bits(recorded, new),
+        executable=bits,
     )
 
 

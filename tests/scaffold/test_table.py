@@ -299,3 +299,77 @@ def test_uninstall_of_nothing(box):
     done = box.run("uninstall")
     assert (done.code, tree(box.home)) == (0, {})
     assert done.out == f"{box.target}: nothing to do.\n"
+
+
+def test_a_staged_file_that_was_worked_on_is_the_users(box):
+    """A staged file that the user has edited is backed up before a newer one takes its place."""
+    box.offer({PATH: NEW})
+    place = box.target / PATH
+    place.parent.mkdir(parents=True)
+    place.write_text(EDITED)
+    box.run("install")
+    (box.target / ".fleet-rlm/incoming" / PATH).write_text("worked on")
+    box.offer({PATH: BASE})
+    assert box.run("install").code == 1
+    assert (box.target / ".fleet-rlm/incoming" / PATH).read_text() == BASE
+    assert box.backups() == {f"incoming/{PATH}": b"worked on"}
+
+
+def test_a_merge_keeps_the_line_ends_of_the_users_file(box):
+    """A file whose line ends an editor has changed is merged, and keeps them."""
+    box.offer({PATH: BASE})
+    box.run("install")
+    place = box.target / PATH
+    place.write_bytes(EDITED.replace("\n", "\r\n").encode())
+    box.offer({PATH: NEW})
+    assert box.run("upgrade").code == 0
+    assert place.read_bytes() == MERGED.replace("\n", "\r\n").encode()
+
+
+@pytest.mark.parametrize("loss", ["git", "base"])
+def test_without_git_or_base_an_edited_file_is_a_conflict(box, loss):
+    """What cannot be merged is left as it is, with the new version beside it and the reason."""
+    box.offer({PATH: BASE})
+    box.run("install")
+    (box.target / PATH).write_text(EDITED)
+    box.offer({PATH: NEW})
+    environ = {"PATH": str(box.bin)} if loss == "git" else {}
+    if loss == "base":
+        for blob in (box.target / ".fleet-rlm/blobs").iterdir():
+            blob.write_text("spoilt")
+    (box.bin / "sh").symlink_to("/bin/sh")
+    done = box.run("upgrade", **environ)
+    assert (done.code, on_disk(box)) == (1, EDITED)
+    reason = {
+        "git": "git, which merges, is not on PATH",
+        "base": "the version that it was edited from is no longer known",
+    }[loss]
+    assert done.out.splitlines()[0] == (
+        f"kept  {PATH}  edited by you, and {reason}; the new version is in .fleet-rlm/incoming/{PATH}"
+        f"  see: fleet-rlm-scaffold diff {PATH}"
+    )
+
+
+def test_a_conflict_is_marked_beside_the_file_and_never_in_it(box):
+    """Both versions and the base, with labels, are in a copy that the client does not read."""
+    case = next(case for case in CASES if case.name == "conflict")
+    arrange(box, case)
+    box.run("upgrade")
+    marked = (box.target / f".fleet-rlm/incoming/{PATH}.conflict").read_text()
+    assert "<<<<<<< your version\nline 8, mine\n||||||| as installed\nline 8\n=======\nline 8, new\n>>>>>>> fleet-rlm-scaffold" in marked
+    assert "<<<<" not in (box.target / PATH).read_text()
+
+
+def test_a_program_stays_one_and_permissions_of_the_user_stay(box):
+    """An executable asset is executable; a later version keeps the permissions that the user chose."""
+    box.offer({PATH: BASE}, executable=True)
+    box.run("install")
+    place = box.target / PATH
+    assert place.stat().st_mode & 0o777 == 0o755
+    place.chmod(0o700)
+    box.offer({PATH: NEW}, executable=True)
+    box.run("upgrade")
+    assert (place.read_text(), place.stat().st_mode & 0o777) == (NEW, 0o700)
+    box.offer({PATH: NEW})
+    box.run("upgrade")
+    assert place.stat().st_mode & 0o777 == 0o600
