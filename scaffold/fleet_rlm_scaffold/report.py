@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fleet_rlm_scaffold import state
 from fleet_rlm_scaffold.model import Absent, Unreadable, trouble
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from fleet_rlm_scaffold.engine import Outcome
     from fleet_rlm_scaffold.settings import SettingsChange
 
-__all__ = ["Item", "as_data", "items", "plain", "status_lines", "summary"]
+__all__ = ["Entry", "Item", "advice", "as_data", "entries", "items", "plain", "status_lines", "summary"]
 
 _SETTINGS_ROW = 18
 """The settings file has no row in the table of paths: only our entries in it are ours."""
@@ -51,6 +51,15 @@ class Item:
     quiet: bool = False
 
 
+class Entry(NamedTuple):
+    """One line for a person: what happened, to what, why, and the next command."""
+
+    result: str
+    what: str
+    why: str = ""
+    next: str = ""
+
+
 def items(outcome: Outcome, options: str) -> list[Item]:
     """Return one item a path, sorted by path.
 
@@ -63,24 +72,25 @@ def items(outcome: Outcome, options: str) -> list[Item]:
     return sorted([*told, *([settings] if settings else [])], key=lambda item: item.path)
 
 
-def plain(found: Iterable[Item], *, dry_run: bool) -> list[str]:
-    """Return the lines for a person: one a path that needs reading, one an asset for what went well."""
-    simple = ("created", "updated", "removed")
-    groups: Counter[tuple[str, str]] = Counter()
-    lines = []
-    for item in found:
-        if item.quiet:
-            continue
-        if item.result in simple and not item.why:
-            groups[item.result, item.asset] += 1
-        else:
-            lines.append(_line(item, dry_run=dry_run))
+def entries(found: Iterable[Item], *, dry_run: bool) -> list[Entry]:
+    """Return what a person reads: an entry an asset for what simply went well, one a path for the rest."""
     would = "would be " if dry_run else ""
+    told = [item for item in found if not item.quiet]
+    simple = Counter((item.result, item.asset) for item in told if _is_simple(item))
     done = [
-        f"{would}{result}  {asset.replace('/', ' ', 1)}{f'  ({count} files)' if count > 1 else ''}"
-        for (result, asset), count in sorted(groups.items())
+        Entry(would + result, f"{asset.replace('/', ' ', 1)}{f' ({_files(count)})' if count > 1 else ''}")
+        for (result, asset), count in sorted(simple.items())
     ]
-    return done + lines
+    rest = [
+        Entry(would + item.result, item.path, item.why, item.next) for item in told if not _is_simple(item)
+    ]
+    return done + rest
+
+
+def plain(entry: Entry) -> str:
+    """Return an entry as one line."""
+    see = f"see: {entry.next}" if entry.next else ""
+    return "  ".join(part for part in (entry.result, entry.what, entry.why, see) if part)
 
 
 def status_lines(found: Iterable[Item]) -> list[str]:
@@ -104,6 +114,17 @@ def summary(outcome: Outcome, found: Iterable[Item], *, dry_run: bool) -> str:
     lead = "Dry run, nothing was written" if dry_run else str(outcome.target)
     tail = f" {_things(needs)} you." if needs else ""
     return f"{lead}: {what}.{tail}"
+
+
+def advice(outcome: Outcome, options: str) -> str | None:
+    """Return how to settle what was kept although there is a new version; None if there is nothing."""
+    if not any(decision.action is Action.STAGE for decision in outcome.decisions):
+        return None
+    command = "fleet-rlm-scaffold install"
+    return (
+        f"To settle a path: `{command} --keep PATH{options}` keeps yours and stops asking; "
+        f"`{command} --force{options}` takes the new version of every path, and backs yours up."
+    )
 
 
 def as_data(
@@ -132,14 +153,12 @@ def _things(count: int) -> str:
     return "One path needs" if count == 1 else f"{count} paths need"
 
 
-def _line(item: Item, *, dry_run: bool) -> str:
-    result = f"would be {item.result}" if dry_run else item.result
-    parts = [result, item.path, item.why, f"see: {item.next}" if item.next else ""]
-    return "  ".join(part for part in parts if part)
+def _is_simple(item: Item) -> bool:
+    return item.result in {"created", "updated", "removed"} and not item.why
 
 
 def _item(decision: Decision, outcome: Outcome, options: str) -> Item:
-    result, why = _words(decision, outcome.backups)
+    result, why = _words(decision, outcome)
     following = ""
     if decision.action is Action.STAGE:
         following = f"fleet-rlm-scaffold diff {decision.path}{options}"
@@ -156,14 +175,14 @@ def _item(decision: Decision, outcome: Outcome, options: str) -> Item:
     )
 
 
-def _words(decision: Decision, backups: str | None) -> tuple[str, str]:
+def _words(decision: Decision, outcome: Outcome) -> tuple[str, str]:
     match decision.action:
         case Action.WRITE | Action.REMOVE:
-            words = _written(decision, backups)
+            words = _written(decision, outcome)
         case Action.RECORD:
             words = "already there", ""
         case Action.STAGE:
-            words = "kept", _staged(decision)
+            words = "kept", _staged(decision, outcome)
         case Action.RELEASE:
             words = _released(decision)
         case Action.REFUSE | Action.ABORT:
@@ -173,23 +192,29 @@ def _words(decision: Decision, backups: str | None) -> tuple[str, str]:
     return words
 
 
-def _written(decision: Decision, backups: str | None) -> tuple[str, str]:
-    saved = f"what was there is in {backups}/{decision.path}" if backups and decision.backup else ""
+def _written(decision: Decision, outcome: Outcome) -> tuple[str, str]:
     if not decision.backup:
         return decision.row.verb, ""
-    if decision.action is Action.REMOVE:
-        return "removed", saved or "what was there is backed up"
-    merged = decision.new is not None and decision.content != decision.new.data
-    lead = "your edit and the new version are both in it" if merged else "with the new version"
-    return ("merged" if merged else "replaced"), f"{lead}; {saved or 'what was there is backed up'}"
+    merged = decision.new is not None and decision.content not in {None, decision.new.data}
+    result = "removed" if decision.action is Action.REMOVE else "merged" if merged else "replaced"
+    if not outcome.written:
+        return (
+            result,
+            "edited by you; it will be in a backup" if not merged else "edited by you; both changes fit",
+        )
+    saved = f"what was there is in {outcome.backups}/{decision.path}"
+    return result, f"your edit and the new version are both in it; {saved}" if merged else saved
 
 
-def _staged(decision: Decision) -> str:
+def _staged(decision: Decision, outcome: Outcome) -> str:
     why = "it was there before, with other content"
     if decision.conflict:
         why = f"edited by you, and {decision.conflict.why}"
-    places = " and ".join(f"{state.INCOMING}/{path}" for path in staged_paths(decision))
-    return f"{why}; the new version is in {places}"
+    staged = staged_paths(decision)
+    known = outcome.before.incoming if outcome.before else {}
+    there = outcome.written or all(path in known for path in staged)
+    places = " and ".join(f"{state.INCOMING}/{path}" for path in staged)
+    return f"{why}; the new version {'is in' if there else 'will be put in'} {places}"
 
 
 def _released(decision: Decision) -> tuple[str, str]:

@@ -47,7 +47,10 @@ class Zygote:
 
     def __init__(self) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, str(HERE / "zygote.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, str(HERE / "zygote.py")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
 
     def run(self, request: dict) -> int:
@@ -104,12 +107,14 @@ class Box:
     def target(self) -> Path:
         return self.home / ".claude"
 
-    def run(self, *arguments: str, fault: tuple | None = None, cwd: Path | None = None, **environ: str) -> Done:
+    def run(
+        self, *arguments: str, fault: tuple | None = None, cwd: Path | None = None, **environ: str
+    ) -> Done:
         """Run ``fleet-rlm-scaffold`` with these arguments; commands that render get our template set."""
         words = [*arguments]
         if arguments[0] not in {"uninstall", "--help", "--version"}:
             words += ["--templates", str(self.templates)]
-            words += ["--runtime", "fleet-rlm"] if arguments[0] not in {"list"} else []
+            words += ["--runtime", "fleet-rlm"] if arguments[0] != "list" else []
         if arguments[0] in {"install", "upgrade"} and "--self-test" not in arguments:
             words += ["--no-self-test"]
         words = [word for word in words if word != "--self-test"]

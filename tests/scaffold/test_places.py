@@ -136,7 +136,9 @@ with open_root(Path(sys.argv[1]), create=True) as root, hold(root, "fleet-rlm-sc
 
 def test_waiting_for_another(offered):
     """A command that has to wait says for whom, then goes on; looking does not wait."""
-    holder = subprocess.Popen([sys.executable, "-c", HOLD, offered.target, "1"], stdout=subprocess.PIPE, text=True)
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, offered.target, "1"], stdout=subprocess.PIPE, text=True
+    )
     assert holder.stdout.readline() == "held\n"
     begun = time.monotonic()
     assert offered.run("status").code == 0
@@ -174,7 +176,10 @@ def hold_again():
 def plugin_files(box, *, enabled=True, **entry):
     """What the client writes when a plugin is installed."""
     (box.target / "plugins").mkdir(parents=True)
-    found = {"version": 2, "plugins": {"fleet-rlm@qredence": [{"scope": "user", "version": "0.1.0", **entry}]}}
+    found = {
+        "version": 2,
+        "plugins": {"fleet-rlm@qredence": [{"scope": "user", "version": "0.1.0", **entry}]},
+    }
     (box.target / "plugins/installed_plugins.json").write_text(json.dumps(found))
     (box.target / "settings.json").write_text(json.dumps({"enabledPlugins": {"fleet-rlm@qredence": enabled}}))
 
@@ -188,12 +193,17 @@ def test_the_plugin_is_there_already(offered):
     assert "claude plugin uninstall fleet-rlm@qredence" in done.err
     forced = offered.run("install", "--force")
     assert forced.code == 0
-    assert "Note: The plugin fleet-rlm@qredence is installed as well: its skills are offered twice.\n" in forced.out
+    assert (
+        "Note: The plugin fleet-rlm@qredence is installed as well: its skills are offered twice.\n"
+        in forced.out
+    )
     assert "installed twice" in offered.run("doctor").out
 
 
 @pytest.mark.parametrize(
-    ("enabled", "entry"), [(False, {}), (True, {"scope": "project", "projectPath": "/another/project"})], ids=["disabled", "other-project"]
+    ("enabled", "entry"),
+    [(False, {}), (True, {"scope": "project", "projectPath": "/another/project"})],
+    ids=["disabled", "other-project"],
 )
 def test_a_plugin_that_is_not_loaded_here(offered, enabled, entry):
     """A plugin that is disabled, or another project's, is no reason to stop."""

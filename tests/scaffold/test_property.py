@@ -45,7 +45,13 @@ COMMANDS = [
     ["uninstall"],
     ["uninstall", "--force"],
 ]
-LOOKS = [["status"], ["diff"], ["install", "--dry-run"], ["install", "--force", "--dry-run"], ["uninstall", "--dry-run"]]
+LOOKS = [
+    ["status"],
+    ["diff"],
+    ["install", "--dry-run"],
+    ["install", "--force", "--dry-run"],
+    ["uninstall", "--dry-run"],
+]
 
 
 class Life(RuleBasedStateMachine):
@@ -151,8 +157,12 @@ class Life(RuleBasedStateMachine):
         state = tree(self.box.target / ".fleet-rlm")
         kept = {data for path, data in state.items() if path.startswith("backups/")}
         staged = {data for path, data in state.items() if path.startswith("incoming/") and b"mine" in data}
-        outside = {data for path, data in tree(self.box.home).items() if not path.startswith(".claude/.fleet-rlm")}
-        marked = {data for data in staged if b"<<<<<<<" in data}  # a marked-up copy is made again from what is kept
+        outside = {
+            data for path, data in tree(self.box.home).items() if not path.startswith(".claude/.fleet-rlm")
+        }
+        marked = {
+            data for data in staged if b"<<<<<<<" in data
+        }  # a marked-up copy is made again from what is kept
         return {data for data in (outside | kept | staged) - marked if data and data not in OURS}
 
     def _all(self):

@@ -16,15 +16,29 @@ FACTS = {"version": "9.9.9", "helpers": [{"name": "peek", "signature": "peek(tex
 
 
 def rendered(scope="user", hooks="plugin", folder=ONE, target="/home/someone/.claude"):
-    values = context.context(FACTS, command="fleet-rlm", scope=scope, hooks=hooks, threshold=262144, target=target)
+    values = context.context(
+        FACTS, command="fleet-rlm", scope=scope, hooks=hooks, threshold=262144, target=target
+    )
     return render.render(folder, assets.load_index(folder), values, scope, hooks)
 
 
-@pytest.mark.parametrize(("scope", "hooks"), [("user", "plugin"), ("user", "settings"), ("project", "plugin"), ("project", "settings"), ("plugin", "plugin")])
+@pytest.mark.parametrize(
+    ("scope", "hooks"),
+    [
+        ("user", "plugin"),
+        ("user", "settings"),
+        ("project", "plugin"),
+        ("project", "settings"),
+        ("plugin", "plugin"),
+    ],
+)
 def test_every_scope(snapshot, scope, hooks):
     """Each scope gets its places, its names and its way to the hook programs."""
     output = rendered(scope, hooks)
-    shown = {f"{path}{' (program)' if file.executable else ''}": file.data.decode() for path, file in output.files.items()}
+    shown = {
+        f"{path}{' (program)' if file.executable else ''}": file.data.decode()
+        for path, file in output.files.items()
+    }
     assert {"files": shown, "settings": output.settings} == snapshot
 
 
@@ -93,7 +107,10 @@ WRONG = {
     "file-and-folder": ([{"user": "a"}, {"user": "A/b"}], "would be a file and the folder of"),
     "source": ([{"user": "a", "source": "nowhere"}], "The source of skill/0 is not there: nowhere."),
     "field": ([{"user": "a", "colour": "red"}], "skill/0 in the index has unknown fields: colour."),
-    "group": ([{"user": "a", "group": "x"}], "needs a source and a group out of skills, agents, teams, hooks."),
+    "group": (
+        [{"user": "a", "group": "x"}],
+        "needs a source and a group out of skills, agents, teams, hooks.",
+    ),
     "hooks": ([{"user": "a", "hooks": "x"}], "hooks is plugin or settings"),
 }
 
@@ -102,7 +119,10 @@ WRONG = {
 def test_a_wrong_index(tmp_path, entries, words):
     """What an index may not say is refused with the entry and the reason."""
     (tmp_path / "file").write_text("x")
-    full = [{"kind": "skill", "name": str(number), "source": "file", **entry} for number, entry in enumerate(entries)]
+    full = [
+        {"kind": "skill", "name": str(number), "source": "file", **entry}
+        for number, entry in enumerate(entries)
+    ]
     (tmp_path / "assets.yaml").write_text(index(full))
     with pytest.raises(TemplateError) as caught:
         rendered(folder=tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,10 @@ from hypothesis import strategies as st
 from fleet_rlm_scaffold import settings_text
 from scaffold.box import ONE, own, tree
 
-OURS = {"PreToolUse": [{"matcher": "Read", "hooks": [{"type": "command", "command": "ours"}]}], "SessionStart": [{"hooks": []}]}
+OURS = {
+    "PreToolUse": [{"matcher": "Read", "hooks": [{"type": "command", "command": "ours"}]}],
+    "SessionStart": [{"hooks": []}],
+}
 THEIRS = {"matcher": "Bash", "hooks": [{"type": "command", "command": "theirs"}]}
 
 TEXTS = {
@@ -57,7 +61,10 @@ DOCUMENTS = st.fixed_dictionaries(
     optional={
         "model": VALUES,
         "hooks": st.dictionaries(
-            st.sampled_from(["PreToolUse", "SessionStart", "Stop"]), st.lists(VALUES, min_size=1, max_size=3), min_size=1, max_size=3
+            st.sampled_from(["PreToolUse", "SessionStart", "Stop"]),
+            st.lists(VALUES, min_size=1, max_size=3),
+            min_size=1,
+            max_size=3,
         ),
         "other": VALUES,
     },
@@ -100,8 +107,6 @@ def test_what_is_not_a_settings_file_is_refused(text, why):
 @pytest.fixture
 def one(box):
     """A box with the whole template set."""
-    import shutil
-
     shutil.copytree(ONE, box.templates, dirs_exist_ok=True)
     return box
 
@@ -142,7 +147,11 @@ def test_what_the_user_adds_stays(one):
     assert one.run("upgrade", "--large-file", "1000").code == 0
     assert hooks(one)["PreToolUse"][0] == THEIRS
     assert one.run("uninstall").code == 0
-    assert json.loads(place.read_text()) == {"model": "opus", "hooks": {"PreToolUse": [THEIRS]}, "effort": "high"}
+    assert json.loads(place.read_text()) == {
+        "model": "opus",
+        "hooks": {"PreToolUse": [THEIRS]},
+        "effort": "high",
+    }
 
 
 def test_entries_that_the_user_takes_out_stay_out(one):
@@ -190,6 +199,8 @@ def test_an_edited_entry_of_ours_is_pointed_out(one):
     place.write_text(place.read_text().replace('"timeout": 10', '"timeout": 11', 1))
     done = one.run("uninstall")
     assert done.code == 0
-    assert "settings.json still holds a hook of fleet-rlm that you have edited; take it out by hand." in done.out
+    assert (
+        "settings.json still holds a hook of fleet-rlm that you have edited; take it out by hand." in done.out
+    )
     assert "PreToolUse" in hooks(one)
     assert "UserPromptSubmit" not in hooks(one)

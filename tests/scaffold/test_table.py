@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 import pytest
@@ -48,7 +49,21 @@ CASES = [
     Case("converge", 6, "  ", BASE, NEW, NEW, NEW, NEW, NEW, NEW),
     Case("edited", 7, "M ", BASE, EDITED, BASE, EDITED, BASE, BASE, BASE, forced_backup=EDITED),
     Case("merge", 8, "MM", BASE, EDITED, NEW, MERGED, NEW, NEW, NEW, backup=EDITED, forced_backup=EDITED),
-    Case("conflict", 8, "MC", BASE, CLASH, NEW, CLASH, BASE, NEW, NEW, 1, (PATH, f"{PATH}.conflict"), forced_backup=CLASH),
+    Case(
+        "conflict",
+        8,
+        "MC",
+        BASE,
+        CLASH,
+        NEW,
+        CLASH,
+        BASE,
+        NEW,
+        NEW,
+        1,
+        (PATH, f"{PATH}.conflict"),
+        forced_backup=CLASH,
+    ),
     Case("deleted", 9, "D ", BASE, None, BASE, None, BASE, BASE, BASE),
     Case("deleted-updated", 9, "D ", BASE, None, NEW, None, BASE, NEW, NEW),
     Case("removed-upstream", 10, " D", BASE, BASE, None, None, None, None, None),
@@ -135,7 +150,9 @@ def test_dry_run_is_the_same_plan(box, case, force):
     assert (dry.code, dry.rows) == (real.code, real.rows)
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.recorded is None and case.disk is None], ids=str)
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if case.recorded is None and case.disk is None], ids=str
+)
 def test_dry_run_makes_no_target(box, case):
     """A dry run does not even make the folder."""
     arrange(box, case)
@@ -190,8 +207,6 @@ def obstacle(kind, place):
         place.mkdir()
         (place / "mine").write_text("mine")
     else:
-        import os
-
         os.mkfifo(place)
     return elsewhere
 
@@ -260,7 +275,9 @@ UNINSTALL = [
 
 
 @pytest.mark.parametrize("force", [False, True], ids=["plain", "force"])
-@pytest.mark.parametrize(("disk", "then", "backup"), [case[1:] for case in UNINSTALL], ids=[case[0] for case in UNINSTALL])
+@pytest.mark.parametrize(
+    ("disk", "then", "backup"), [case[1:] for case in UNINSTALL], ids=[case[0] for case in UNINSTALL]
+)
 def test_rows_15_and_16(box, disk, then, backup, force):
     """Rows 15 and 16: what is as installed goes; what was edited stays, or with --force goes to a backup."""
     box.offer({PATH: BASE, "skills/a/references/deep/b.md": "b"})
@@ -356,7 +373,10 @@ def test_a_conflict_is_marked_beside_the_file_and_never_in_it(box):
     arrange(box, case)
     box.run("upgrade")
     marked = (box.target / f".fleet-rlm/incoming/{PATH}.conflict").read_text()
-    assert "<<<<<<< your version\nline 8, mine\n||||||| as installed\nline 8\n=======\nline 8, new\n>>>>>>> fleet-rlm-scaffold" in marked
+    assert (
+        "<<<<<<< your version\nline 8, mine\n||||||| as installed\nline 8\n=======\nline 8, new\n>>>>>>> fleet-rlm-scaffold"
+        in marked
+    )
     assert "<<<<" not in (box.target / PATH).read_text()
 
 

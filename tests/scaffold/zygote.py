@@ -15,7 +15,7 @@ import traceback
 import fleet_rlm_scaffold.checkup
 import fleet_rlm_scaffold.difference
 import fleet_rlm_scaffold.service
-import fleet_rlm_scaffold.tree
+import fleet_rlm_scaffold.tree  # noqa: F401 - all that a command imports late, so that no run pays for it
 from fleet_rlm_scaffold.cli import main
 
 EFFECTS = {"os.mkdir", "os.rename", "os.link", "os.remove", "os.rmdir"}
@@ -76,12 +76,13 @@ def main_loop() -> None:
                 code = end.code
                 sys.stdout.flush()
                 sys.stderr.flush()
-            except BaseException:
+            except BaseException:  # noqa: BLE001 - a child must never go on as the parent
                 traceback.print_exc()
             finally:
                 os._exit(code)
         _, status = os.waitpid(child, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
+        sys.stdout.flush()
 
 
 main_loop()

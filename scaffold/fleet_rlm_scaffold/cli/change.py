@@ -30,7 +30,7 @@ _no_self_test = click.option(
 )
 
 
-@click.command()
+@click.command(short_help="Put everything where Claude Code reads it.")
 @click.option("--list", "list_only", is_flag=True, help="List what would be installed, and stop.")
 @options.places
 @options.selection
@@ -77,7 +77,7 @@ def install(
     return _change(flags, prepared, policy, notes, dry_run=dry_run, prove=not no_self_test, as_json=as_json)
 
 
-@click.command()
+@click.command(short_help="Bring an install to this version.")
 @options.places
 @options.force
 @_restore
@@ -111,7 +111,7 @@ def upgrade(
     return _change(flags, prepared, policy, [], dry_run=dry_run, prove=not no_self_test, as_json=as_json)
 
 
-@click.command()
+@click.command(short_help="Remove what was installed.")
 @options.places
 @options.force
 @options.dry_run
@@ -150,7 +150,7 @@ def _change(
     found = report.items(outcome, show.options_of(flags))
     prove = prove and not dry_run and not outcome.aborted and (flags.command == "install" or outcome.written)
     if not as_json:
-        show.print_report(outcome, found, dry_run=dry_run)
+        show.print_report(outcome, found, options=show.options_of(flags), dry_run=dry_run)
         for note in notes:
             click.echo(f"Note: {note}")
     proof, passed = _prove(prepared, as_json=as_json) if prove else (None, True)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["diff", "list_assets", "print_assets", "status"]
 
 
-@click.command("list")
+@click.command("list", short_help="List what install brings.")
 @click.option(
     "--scope",
     type=click.Choice(["user", "project", "plugin"]),
@@ -59,7 +59,7 @@ def print_assets(
     return 0
 
 
-@click.command()
+@click.command(short_help="Show what is not as installed.")
 @options.places
 @options.choices
 @options.as_json
@@ -96,7 +96,7 @@ def status(
     return code
 
 
-@click.command()
+@click.command(short_help="Show how your files differ from this version's.")
 @click.argument("paths", nargs=-1)
 @options.places
 @options.choices

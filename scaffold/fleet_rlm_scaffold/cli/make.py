@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["doctor", "render"]
 
 
-@click.command()
+@click.command(short_help="Write the assets into a folder, or check one.")
 @click.option(
     "--scope",
     type=click.Choice(["user", "project", "plugin"]),
@@ -71,7 +71,7 @@ def render(
     return int(check and bool(found))
 
 
-@click.command()
+@click.command(short_help="Check the install, or assets.")
 @click.option(
     "--assets",
     is_flag=False,

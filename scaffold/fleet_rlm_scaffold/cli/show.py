@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fleet_rlm_scaffold.engine import Outcome
-    from fleet_rlm_scaffold.report import Item
+    from fleet_rlm_scaffold.report import Entry, Item
     from fleet_rlm_scaffold.service import Flags
 
 __all__ = ["on_terminal", "options_of", "print_json", "print_report", "print_status", "say"]
@@ -52,14 +52,18 @@ def print_json(data: dict[str, Any]) -> None:
     click.echo(json.dumps(data, indent=2, ensure_ascii=False))
 
 
-def print_report(outcome: Outcome, found: Sequence[Item], *, dry_run: bool) -> None:
-    """Print what happened, then what it comes to."""
+def print_report(outcome: Outcome, found: Sequence[Item], *, options: str, dry_run: bool) -> None:
+    """Print what happened, what it comes to, and how to settle what is left."""
+    entries = report.entries(found, dry_run=dry_run)
     if on_terminal():
-        _print_table(found, dry_run=dry_run)
+        _print_table(entries)
     else:
-        for line in report.plain(found, dry_run=dry_run):
-            click.echo(line)
+        for entry in entries:
+            click.echo(report.plain(entry))
     click.echo(report.summary(outcome, found, dry_run=dry_run))
+    advice = report.advice(outcome, options)
+    if advice:
+        click.echo(advice)
 
 
 def print_status(outcome: Outcome, found: Sequence[Item]) -> None:
@@ -76,20 +80,22 @@ def print_status(outcome: Outcome, found: Sequence[Item]) -> None:
         )
 
 
-def _print_table(found: Sequence[Item], *, dry_run: bool) -> None:
-    import rich.box  # noqa: PLC0415 - only on a terminal
-    import rich.console  # noqa: PLC0415
+def _print_table(entries: Sequence[Entry]) -> None:
+    import rich.console  # noqa: PLC0415 - only on a terminal
     import rich.table  # noqa: PLC0415
+    import rich.text  # noqa: PLC0415
 
-    told = [item for item in found if not item.quiet]
-    if not told:
-        return
-    table = rich.table.Table(box=rich.box.SIMPLE_HEAD, pad_edge=False)
-    for title in ("would be" if dry_run else "", "path", "why"):
-        table.add_column(title, overflow="fold")
-    for item in told:
-        why = item.why + (f"\nsee: {item.next}" if item.next else "")
+    table = rich.table.Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for entry in entries:
+        what = rich.text.Text(entry.what)
+        if entry.why:
+            what.append(f"\n{entry.why}", style="dim")
+        if entry.next:
+            what.append(f"\nsee: {entry.next}", style="bold")
         table.add_row(
-            *(rich.text.Text(text) for text in (item.result, item.path, why)), style=_STYLES.get(item.result)
+            rich.text.Text(entry.result, style=_STYLES.get(entry.result.removeprefix("would be "), "")), what
         )
-    rich.console.Console().print(table)
+    if entries:
+        rich.console.Console().print(table)
