@@ -191,10 +191,10 @@ def _finish(root: Root, record: Manifest | None) -> None:
 
 
 def tidy(root: Root) -> None:
-    """Remove what is empty in the state folder; with nothing else in it, the lock (ours) and itself."""
+    """Remove what is empty in the state folder; where nothing is installed, the lock (ours) and itself."""
     for folder in (state.TEMPORARY, state.BLOBS, state.INCOMING, state.BACKUPS):
         root.remove_folder(folder)
-    if root.names(STATE) == ["lock"]:
+    if set(root.names(STATE)) <= {"lock", "backups"}:
         root.remove(f"{STATE}/lock")
         root.remove_folder(STATE)
 

@@ -245,7 +245,7 @@ def _settings_item(settings: SettingsChange, backups: str | None) -> Item | None
         return Item(PATH, "hook/settings", _SETTINGS_ROW, " D", "removed", "only our hooks were in it")
     if settings.write is not None:
         fresh = isinstance(settings.disk, Absent)
-        saved = f"; what was there is in {backups}/{PATH}" if backups and not fresh else ""
+        saved = f"; what was there is in {backups}/{PATH}" if backups and settings.backup else ""
         more = f"; {settings.note}" if settings.note else ""
         result = "created" if fresh else "updated"
         return Item(PATH, "hook/settings", _SETTINGS_ROW, " M", result, f"our hooks only{saved}{more}")

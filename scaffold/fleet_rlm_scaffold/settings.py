@@ -32,6 +32,7 @@ class SettingsChange:
         remove: whether the file, which we made, goes.
         record: what the manifest keeps from now on.
         keep: bytes to keep as a blob, so that an uninstall can restore them exactly.
+        backup: whether the file is backed up first: it is neither as we left it nor kept as a blob.
         refused: why it was left alone although something was to be done, as a clause; ends in exit code 1.
         aborts: whether the refusal stops the whole command: the file cannot even be read.
         note: something the user should know.
@@ -42,6 +43,7 @@ class SettingsChange:
     remove: bool = False
     record: Merged | None = None
     keep: bytes | None = None
+    backup: bool = False
     refused: str | None = None
     aborts: bool = False
     note: str | None = None
@@ -121,14 +123,16 @@ def _present(
 ) -> SettingsChange:
     text = disk.data.decode("utf-8")
     settings_text.parse(text)
+    backup = recorded is not None and disk.sha256 != recorded.after
     if recorded and wanted and not again and _leave(text, recorded, wanted):
         return SettingsChange(disk, record=recorded, keep=_kept(recorded, read_blob))
     bare = _without(disk, recorded, text, read_blob)
     if not wanted:
-        return _taken_out(disk, bare)
+        return _taken_out(disk, bare, backup=backup)
     new = settings_text.add((bare or b"{}").decode(), wanted).encode()
     record = Merged(wanted, digest(new), digest(bare) if bare is not None else None)
-    return SettingsChange(disk, write=new if new != disk.data else None, record=record, keep=bare)
+    write = new if new != disk.data else None
+    return SettingsChange(disk, write=write, record=record, keep=bare, backup=backup)
 
 
 def _leave(text: str, recorded: Merged, wanted: Entries) -> bool:
@@ -154,10 +158,10 @@ def _without(
     return None if recorded.before is None and not settings_text.parse(bare) else bare.encode()
 
 
-def _taken_out(disk: Regular, bare: bytes | None) -> SettingsChange:
+def _taken_out(disk: Regular, bare: bytes | None, *, backup: bool) -> SettingsChange:
     if bare is None:
-        return SettingsChange(disk, remove=True)
+        return SettingsChange(disk, remove=True, backup=backup)
     note = None
     if b"fleet-rlm/hooks/" in bare:
         note = f"{PATH} still holds a hook of fleet-rlm that you have edited; take it out by hand."
-    return SettingsChange(disk, write=bare if bare != disk.data else None, note=note)
+    return SettingsChange(disk, write=bare if bare != disk.data else None, note=note, backup=backup)

@@ -115,7 +115,7 @@ def make_work(
     kept += _edited_stages(incoming, before.incoming)
     if settings.changes:
         changes.append(_settings_change(settings))
-        if isinstance(settings.disk, Regular):
+        if settings.backup and isinstance(settings.disk, Regular):
             kept.append(Backup(PATH, settings.disk))
     files = _files(decisions, before.files)
     after = replace(

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet_rlm_scaffold import settings_text
-from scaffold.box import ONE, own, tree
+from scaffold.box import ONE, tree
 
 OURS = {
     "PreToolUse": [{"matcher": "Read", "hooks": [{"type": "command", "command": "ours"}]}],
@@ -121,7 +121,7 @@ def test_install_and_uninstall_leave_the_file_as_it_was(one, text):
     one.target.mkdir()
     if text is not None:
         (one.target / "settings.json").write_bytes(text.encode())
-    before = own(one.target)
+    before = tree(one.target)
     assert one.run("install", "--hooks", "settings").code == 0
     program = one.target / "fleet-rlm/hooks/dispatch.py"
     assert program.exists()
@@ -131,7 +131,7 @@ def test_install_and_uninstall_leave_the_file_as_it_was(one, text):
     assert one.run("install").out == f"{one.target}: nothing to do.\n"
     assert tree(one.home) == after
     assert one.run("uninstall").code == 0
-    assert own(one.target) == before
+    assert tree(one.target) == before
 
 
 def test_what_the_user_adds_stays(one):
@@ -146,7 +146,9 @@ def test_what_the_user_adds_stays(one):
     place.write_text(json.dumps(data))
     assert one.run("upgrade", "--large-file", "1000").code == 0
     assert hooks(one)["PreToolUse"][0] == THEIRS
+    edited = place.read_bytes()
     assert one.run("uninstall").code == 0
+    assert one.backups()["settings.json"] == edited
     assert json.loads(place.read_text()) == {
         "model": "opus",
         "hooks": {"PreToolUse": [THEIRS]},

@@ -193,17 +193,17 @@ def test_keep_of_an_unknown_path_is_refused(box):
     assert "agents/b.md" in done.err
 
 
-def obstacle(kind, place):
+def obstacle(thing, place):
     """Put something at ``place`` that is not a regular file."""
     place.parent.mkdir(parents=True, exist_ok=True)
     place.unlink(missing_ok=True)
     elsewhere = place.parents[3] / "elsewhere"
     elsewhere.write_text("theirs")
-    if kind == "symlink":
+    if thing == "symlink":
         place.symlink_to(elsewhere)
-    elif kind == "dangling":
+    elif thing == "dangling":
         place.symlink_to("nowhere")
-    elif kind == "folder":
+    elif thing == "folder":
         place.mkdir()
         (place / "mine").write_text("mine")
     else:
@@ -213,13 +213,13 @@ def obstacle(kind, place):
 
 @pytest.mark.parametrize("force", [(), ("--force",)], ids=["plain", "force"])
 @pytest.mark.parametrize("installed", [False, True], ids=["new", "installed"])
-@pytest.mark.parametrize("kind", ["symlink", "dangling", "folder", "fifo"])
-def test_row_13(box, kind, installed, force):
+@pytest.mark.parametrize("thing", ["symlink", "dangling", "folder", "fifo"])
+def test_row_13(box, thing, installed, force):
     """Row 13: a link, a folder or a special file is never followed and never replaced; the rest is installed."""
     box.offer({PATH: BASE, "agents/b.md": "b"})
     if installed:
         box.run("install")
-    elsewhere = obstacle(kind, box.target / PATH)
+    elsewhere = obstacle(thing, box.target / PATH)
     box.offer({PATH: NEW, "agents/b.md": "b"})
     kinds = (box.target / PATH).lstat().st_mode
     done = box.run("install", "--json", *force)
