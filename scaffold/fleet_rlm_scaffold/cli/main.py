@@ -1,0 +1,121 @@
+"""The way in and the only way out: every exit code of ``fleet-rlm-scaffold`` is decided here."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+    from types import FrameType
+
+__all__ = ["invoke", "main"]
+
+_BUG = 3
+_INTERRUPTED = 130
+_PIPE_CLOSED = 141
+
+
+class Terminated(BaseException):
+    """The process was told to end: what was begun is undone first."""
+
+
+def main() -> NoReturn:
+    """Run the command line and end the process with its exit code."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _terminate)
+    sys.exit(invoke(sys.argv[1:]))
+
+
+def invoke(arguments: Sequence[str]) -> int:
+    """Run the command that ``arguments`` name; return its exit code, everything said."""
+    as_json = "--json" in arguments
+    try:
+        from fleet_rlm_scaffold.cli.app import app  # noqa: PLC0415 - inside, so that Ctrl-C during it is caught
+
+        code = app.main(list(arguments), prog_name="fleet-rlm-scaffold", standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        code = _tell(error, as_json=as_json)
+    except (click.Abort, KeyboardInterrupt):
+        code = _end("Interrupted; nothing is half done.", _INTERRUPTED)
+    except Terminated:
+        code = _end("Terminated; nothing is half done.", 128 + signal.SIGTERM)
+    except (BrokenPipeError, SystemExit):  # nobody reads our output any more: click ends with SystemExit then
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = _PIPE_CLOSED
+    except Exception as error:  # noqa: BLE001 - a bug: reported with its log file
+        code = _report_bug(error, as_json=as_json)
+    return code if isinstance(code, int) else 0
+
+
+def _end(message: str, code: int) -> int:
+    click.echo(message, err=True)
+    return code
+
+
+def _tell(error: click.ClickException, *, as_json: bool) -> int:
+    from fleet_rlm_scaffold.errors import ScaffoldError  # noqa: PLC0415 - only when something went wrong
+
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        return _end(error.format_message(), error.exit_code)
+    context = getattr(error, "ctx", None)
+    ours = isinstance(error, ScaffoldError)
+    remedy = error.remedy if isinstance(error, ScaffoldError) else None
+    if context is not None:
+        remedy = f"See {context.command_path} --help."
+    name = type(error).__name__ if ours else "UsageError"
+    message = error.message if ours else error.format_message().strip()
+    return _say(name, message, remedy, error.exit_code, as_json=as_json)
+
+
+def _say(name: str, message: str, remedy: str | None, exit_code: int, *, as_json: bool) -> int:
+    if as_json:
+        error = {"type": name, "message": message, "remedy": remedy, "exit_code": exit_code}
+        click.echo(json.dumps({"error": error}))
+    else:
+        click.echo(f"Error: {message} {remedy}" if remedy else f"Error: {message}", err=True)
+    return exit_code
+
+
+def _report_bug(error: Exception, *, as_json: bool) -> int:
+    try:
+        where = f"Details are in {_write_log(error)}; please report it with that file."
+    except OSError as reason:
+        where = f"Its log could not be written: {reason}."
+    return _say(
+        "Bug", f"This is a bug in fleet-rlm-scaffold: {type(error).__name__}.", where, _BUG, as_json=as_json
+    )
+
+
+def _write_log(error: Exception) -> Path:
+    import platform  # noqa: PLC0415 - only for a bug
+    import time  # noqa: PLC0415
+    import traceback  # noqa: PLC0415
+    from pathlib import Path  # noqa: PLC0415
+
+    import platformdirs  # noqa: PLC0415
+
+    from fleet_rlm_scaffold import __version__  # noqa: PLC0415
+
+    moved = os.environ.get("FLEET_RLM_HOME")
+    folder = (
+        Path(moved).expanduser() / "logs"
+        if moved
+        else platformdirs.user_log_path("fleet-rlm", appauthor=False)
+    )
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    log = folder / f"scaffold-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}.log"
+    head = f"fleet-rlm-scaffold {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
+    log.write_text(head + "".join(traceback.format_exception(error)), encoding="utf-8")
+    return log
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> None:
+    raise Terminated

@@ -1,0 +1,104 @@
+"""What templates may use: every fact about the runtime comes from the runtime itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from fleet_rlm_scaffold import __version__
+from fleet_rlm_scaffold.assets import Hooks, Scope, hooks_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+__all__ = ["DEFAULT_THRESHOLD", "MODELS", "PLUGIN", "Choices", "context"]
+
+DEFAULT_THRESHOLD = 256 * 1024
+"""Bytes above which a file is large: the size at which the client's own Read refuses a file."""
+
+PLUGIN = "fleet-rlm"
+"""The plugin's name, and so the prefix of its skills and agents."""
+
+MODELS: Mapping[str, str] = {"fast": "haiku", "balanced": "sonnet", "strong": "opus", "same": "inherit"}
+"""What an agent needs -> the client's alias for it; a full model id would age."""
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a user chose at install; recorded, so that ``status`` and ``upgrade`` repeat it.
+
+    Attributes:
+        groups: which groups of assets are installed.
+        hooks: how hooks are carried.
+        threshold: bytes above which a file is large.
+        runtime: how the user says the runtime is started; None to find it.
+    """
+
+    groups: frozenset[str]
+    hooks: Hooks = "plugin"
+    threshold: int = DEFAULT_THRESHOLD
+    runtime: str | None = None
+
+    def recorded(self) -> dict[str, Any]:
+        """Return the choices as the manifest keeps them."""
+        return {
+            "groups": sorted(self.groups),
+            "hooks": self.hooks,
+            "threshold": self.threshold,
+            "runtime": self.runtime,
+        }
+
+    @classmethod
+    def of(cls, recorded: Mapping[str, Any]) -> Choices:
+        """Return the choices that a manifest keeps."""
+        return cls(
+            frozenset(recorded["groups"]), recorded["hooks"], recorded["threshold"], recorded["runtime"]
+        )
+
+
+def context(
+    facts: Mapping[str, Any], *, command: str, scope: Scope, hooks: Hooks, threshold: int, target: Path | None
+) -> dict[str, Any]:
+    """Return the mapping that templates are rendered with.
+
+    Args:
+        facts: what ``fleet-rlm describe --json`` says.
+        command: how the runtime is started in this scope, as one shell command.
+        scope: where the assets go.
+        hooks: how hooks are carried.
+        threshold: bytes above which a file is large.
+        target: the folder they go to; None in the plugin scope, where it is not known.
+
+    Returns:
+        ``version``, ``runtime`` (the facts), ``command``, ``scope``, ``hooks``, ``models``, ``threshold``
+        (bytes), ``hooks_root`` (the folder that hook programs and rules are found under, not quoted), and the
+        functions ``skill(name)`` and ``agent(name)``: the name that the client knows one by in this scope.
+        Each template also sees ``source``, its own path.
+    """
+    named = partial(_name, prefix=f"{PLUGIN}:" if scope == "plugin" else "")
+    return {
+        "version": __version__,
+        "runtime": facts,
+        "command": command,
+        "scope": scope,
+        "hooks": hooks,
+        "models": dict(MODELS),
+        "threshold": threshold,
+        "hooks_root": _hooks_root(scope, hooks, target),
+        "skill": named,
+        "agent": named,
+    }
+
+
+def _name(name: str, *, prefix: str) -> str:
+    return prefix + name
+
+
+def _hooks_root(scope: Scope, hooks: Hooks, target: Path | None) -> str:
+    if scope == "plugin" or hooks == "plugin" or target is None:
+        return "${CLAUDE_PLUGIN_ROOT}"
+    if scope == "project":
+        return "${CLAUDE_PROJECT_DIR}/.claude/" + hooks_folder(scope, hooks)
+    return f"{target}/{hooks_folder(scope, hooks)}"

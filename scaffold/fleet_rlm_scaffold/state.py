@@ -1,0 +1,66 @@
+"""The installer's own folder in the target: where things are in it, and how they are read."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fleet_rlm_scaffold import manifest as manifests
+from fleet_rlm_scaffold.model import Regular, digest
+from fleet_rlm_scaffold.paths import STATE, fault
+
+if TYPE_CHECKING:
+    from fleet_rlm_scaffold.manifest import Merged
+    from fleet_rlm_scaffold.root import Root
+
+__all__ = ["BACKUPS", "BLOBS", "INCOMING", "MANIFEST", "NOTE", "TEMPORARY", "Note", "read_blob", "read_note"]
+
+MANIFEST = f"{STATE}/manifest.json"
+BLOBS = f"{STATE}/blobs"
+INCOMING = f"{STATE}/incoming"
+BACKUPS = f"{STATE}/backups"
+TEMPORARY = f"{STATE}/tmp"  # noqa: S108 - in our own folder
+NOTE = f"{TEMPORARY}/note.json"
+
+
+@dataclass(frozen=True)
+class Note:
+    """What a run wrote down before its first effect; it is there while one runs, or after one was killed.
+
+    It is no journal: nothing is replayed. It only keeps what cannot be seen afterwards.
+
+    Attributes:
+        dirs: folders that the run was going to make, or that were ours already.
+        paths: files that it was going to change.
+        settings: the record of the settings file that it was going to leave.
+    """
+
+    dirs: frozenset[str] = frozenset()
+    paths: tuple[str, ...] = ()
+    settings: Merged | None = None
+
+    def dump(self) -> bytes:
+        """Return the note as JSON."""
+        settings = manifests.dump_settings(self.settings) if self.settings else None
+        return json.dumps({"dirs": sorted(self.dirs), "paths": self.paths, "settings": settings}).encode()
+
+
+def read_note(root: Root) -> Note | None:
+    """Return what a killed run left, or None; a note that was cut short says nothing, as nothing was done."""
+    disk = root.observe(NOTE)
+    if not isinstance(disk, Regular):
+        return Note() if root.exists(TEMPORARY) else None
+    try:
+        raw = json.loads(disk.data)
+        dirs = frozenset(path for path in raw["dirs"] if path == "." or not fault(path))
+        paths = tuple(path for path in raw["paths"] if not fault(path))
+        return Note(dirs, paths, manifests.load_settings(raw["settings"]))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return Note()
+
+
+def read_blob(root: Root, sha: str) -> bytes | None:
+    """Return the bytes that were kept under a digest; None if they are gone or have been changed."""
+    disk = root.observe(f"{BLOBS}/{sha}")
+    return disk.data if isinstance(disk, Regular) and digest(disk.data) == sha else None
