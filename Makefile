@@ -7,7 +7,7 @@ export UV_PROJECT_ENVIRONMENT := .venv
 export UV_CACHE_DIR ?= $(CURDIR)/.venv/uv-cache
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-without-bwrap client install sync-dev lint format check build release-check bench render precommit-install precommit-run clean
+.PHONY: help demo test check-generated test-without-bwrap client install sync-dev lint format check build release-check bench render precommit-install precommit-run clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
@@ -24,6 +24,10 @@ sync-dev: .venv/.synced ## Make the development environment
 
 demo: .venv/.synced ## Run a real RLM in the embedded sandbox: no key, no account
 	@FLEET_RLM_HOME=$(CURDIR)/.demo $(RUN) fleet-rlm doctor --self-test
+	@echo
+	@echo "And what \`fleet-rlm-scaffold install\` would put into ~/.claude, in a folder of this clone instead:"
+	@rm -rf .demo/claude && mkdir -p .demo/claude && CLAUDE_CONFIG_DIR=$(CURDIR)/.demo/claude FLEET_RLM_HOME=$(CURDIR)/.demo \
+	  $(RUN) fleet-rlm-scaffold install --no-self-test
 
 test: .venv/.synced ## Run the tests
 	$(RUN) pytest --numprocesses auto
@@ -37,8 +41,9 @@ test-without-bwrap: .venv/.synced
 client: .venv/.synced ## Fetch the Claude Code clients that tests drive (350 MB, with npm)
 	$(RUN) python tests/client/fetch.py
 
-install: | $(UV) ## Put fleet-rlm and fleet-rlm-scaffold on PATH
+install: | $(UV) ## Put the commands on PATH, then skills, agents and hooks into Claude Code
 	env -u UV_PROJECT_ENVIRONMENT $(UV) tool install --force --with numpy --with pandas .
+	PATH="$$($(UV) tool dir --bin):$$PATH" fleet-rlm-scaffold install
 
 lint: .venv/.synced ## Ruff and mypy
 	$(RUN) ruff check .
@@ -51,7 +56,11 @@ format: .venv/.synced ## Format the code
 
 check: lint ## Lint, types, and generated files are current
 	$(UV) lock --check
+	$(MAKE) --no-print-directory check-generated
+
+check-generated: .venv/.synced
 	$(RUN) python -m fleet_rlm.cli.reference --check docs/cli.md
+	$(RUN) fleet-rlm-scaffold render --scope plugin --check
 
 build: .venv/.synced ## Build sdist and wheel
 	rm -rf dist
@@ -65,6 +74,7 @@ bench: .venv/.synced ## Measure ours and the peer side by side
 
 render: .venv/.synced ## Write the generated files
 	$(RUN) python -m fleet_rlm.cli.reference docs/cli.md
+	$(RUN) fleet-rlm-scaffold render --scope plugin
 
 precommit-install: .venv/.synced ## Install the git hooks
 	$(RUN) pre-commit install

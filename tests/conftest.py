@@ -45,7 +45,7 @@ def kind(request) -> Kind:
 
 
 @pytest.fixture(autouse=True)
-def plane_of_kind(request, home, monkeypatch) -> None:  # noqa: ARG001 - after the environment was emptied
+def plane_of_kind(request, home, monkeypatch) -> None:
     """What leads the Modal SDK to the loopback plane, for the kinds that need it."""
     if "kind" in request.fixturenames and getattr(request.getfixturevalue("kind"), "plane", False):
         for name, value in request.getfixturevalue("modal_plane_of_session").settings.items():

@@ -380,7 +380,7 @@ class ModalInterpreter(SandboxInterpreter):
 
 
 def _text_shown(output: str) -> str:
-    """The text whose repr ``output`` is, if it is one: dspy.Flex reads its result as a last expression's value."""
+    """The text whose repr ``output`` is, if it is one: so dspy.Flex reads a last expression's value."""
     try:
         value = ast.literal_eval(output.strip())
     except (ValueError, SyntaxError, MemoryError, RecursionError):

@@ -77,14 +77,12 @@ def test_reference_is_current():
     assert (ROOT / "docs/cli.md").read_text() == reference(describe())
 
 
-def test_init_says_that_it_is_not_there(fleet):
-    """The installer is not part of this release, and init says so in one line."""
-    ended = fleet("init")
-    assert (ended.code, ended.out) == (1, "")
-    assert (
-        ended.err == "Error: The installer is not part of this release. "
-        "The runtime works without it: try `fleet-rlm doctor --self-test`.\n"
-    )
+def test_init_is_the_installer(fleet, home):
+    """``fleet-rlm init`` is ``fleet-rlm-scaffold install``: same flags, same report, same exit code."""
+    assert "--dry-run" in fleet("init", "--help").out
+    ended = fleet("init", "--dry-run", "--target", str(home / ".claude"))
+    assert (ended.code, "would be created  skill rlm" in ended.out) == (0, True)
+    assert not (home / ".claude").exists()
 
 
 def test_closed_stdout_is_silent():

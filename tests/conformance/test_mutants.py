@@ -9,7 +9,6 @@ import pytest
 from conformance.checks import CHECKS
 from conformance.mutants import MUTANTS
 
-
 _EVERY_PAIR = bool(os.environ.get("FLEET_RLM_TEST_EVERY_PAIR"))  # minutes instead of seconds
 
 

@@ -8,7 +8,6 @@ from typing import cast
 import click
 
 from fleet_rlm.cli.options import json_option
-from fleet_rlm.errors import FleetError
 
 
 @click.command("check-secret", short_help="Say which settings a Modal secret holds.")
@@ -84,10 +83,15 @@ def doctor(*, self_test: bool, with_modal: bool, end: bool, as_json: bool) -> in
     return health.report(with_modal=with_modal, end=end, as_json=as_json)
 
 
-@click.command("init", short_help="Install skills, agents and hooks (not in this release).")
-def init() -> None:
-    """Install the skills, agents and hooks into Claude Code."""
-    raise FleetError(
-        "The installer is not part of this release.",
-        remedy="The runtime works without it: try `fleet-rlm doctor --self-test`.",
-    )
+@click.command(
+    "init",
+    short_help="Install skills, agents and hooks into Claude Code.",
+    add_help_option=False,
+    context_settings={"ignore_unknown_options": True},
+)
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+def init(*, options: tuple[str, ...]) -> int:
+    """Install skills, agents, team and hooks into Claude Code: the same as `fleet-rlm-scaffold install`."""
+    from fleet_rlm_scaffold.cli.main import invoke  # noqa: PLC0415 - a help text does not need it
+
+    return invoke(["install", *options])

@@ -9,13 +9,13 @@ import sys
 
 TYPE_CHECKING = False  # typing itself would cost a driver's start 6 ms
 if TYPE_CHECKING:
-    from typing import Any, Dict, FrozenSet, List
+    from typing import Any, FrozenSet, List
 
 __all__ = ["Streams"]
 
 _BACKGROUND_CHARACTERS = 1 << 20
 # Text goes to the buffer that both streams share at once, or an unfinished line would be overtaken.
-_PROMPT: Dict[str, bool] = {"line_buffering": True, "write_through": True}
+_PROMPT: Any = {"line_buffering": True, "write_through": True}
 
 
 class _CellStream(io.TextIOWrapper):

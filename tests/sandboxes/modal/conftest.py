@@ -31,7 +31,7 @@ class Session:
 
 
 @pytest.fixture
-def unstarted(modal_plane):  # noqa: ARG001 - it has to be there
+def unstarted(modal_plane):
     """Make a session that is not started, of a sandbox or of settings; closed at the end."""
     made = []
 
