@@ -49,9 +49,9 @@ def test_interrupt_during_tool_calls_leaves_no_stray_answer() -> None:
         session.tools["echo"] = lambda value: value
         for number in range(50):
             timer = threading.Timer(0.002, session.interrupt)
-            timer.start()
+            session.tools["begun"] = timer.start
             with pytest.raises(CodeExecutionError, match="interrupted"):
-                session.execute("while True: seen = echo('late')")
+                session.execute("begun()\nwhile True: seen = echo('late')")
             timer.join()
             assert session.execute(f"echo({number}), echo('next')") == f"({number}, 'next')"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import json
-import os
 import shutil
 import socket
 import subprocess
@@ -44,14 +43,18 @@ NEWER = {  # module or attribute -> since when the standard library has it
 
 
 def _python_39() -> str | None:
-    """A Python 3.9 of this machine, if it has one."""
-    found = shutil.which("python3.9")
-    pyenv = (
-        sorted(Path(os.environ.get("PYENV_ROOT", "/root/.pyenv")).glob("versions/3.9.*/bin/python"))
-        if Path("/root/.pyenv").exists()
-        else []
-    )
-    return found or (str(pyenv[-1]) if pyenv else None)
+    """A Python 3.9 that answers: on PATH, or installed beside the one that runs this."""
+    beside = Path(sys.base_prefix).parent.glob("*3.9*/bin/python3.9")
+    for candidate in filter(None, (shutil.which("python3.9"), *map(str, sorted(beside)))):
+        asked = subprocess.run(
+            [candidate, "-I", "-c", "import sys; print(sys.executable)"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if asked.returncode == 0:
+            return asked.stdout.strip()
+    return None
 
 
 def test_shipped_are_all_files_of_the_driver() -> None:
