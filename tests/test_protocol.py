@@ -62,7 +62,7 @@ def test_document_lists_the_outcomes() -> None:
     """Every way in which a cell can end is documented, and no other."""
     stated = {row[0].strip("`") for row in rows("From the driver") if len(row) == 3}
     assert stated == incoming.OUTCOMES
-    assert supervisor._OUTCOMES < stated
+    assert stated > supervisor._OUTCOMES
 
 
 def test_document_lists_the_frames_of_the_host() -> None:
@@ -87,7 +87,7 @@ def test_document_lists_the_faithful_forms() -> None:
 
 
 @given(st.lists(FRAMES, max_size=5), st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_frames_survive_any_split(frames, data) -> None:
     """However the bytes arrive, the same frames come out."""
     stream = b"".join(encode_frame({"type": kind, **header}, payload) for kind, header, payload in frames)
@@ -105,7 +105,7 @@ def test_frames_survive_any_split(frames, data) -> None:
 
 
 @given(st.lists(st.binary(max_size=60) | st.just(b"\n") | st.just(b'{"type":"x","bytes":3}\n'), max_size=8))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_garbage_is_an_error_or_a_frame(pieces) -> None:
     """Bytes that nobody meant as frames raise FrameError, and nothing else."""
     reader = FrameReader()

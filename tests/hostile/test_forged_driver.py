@@ -36,6 +36,7 @@ class Impostor:
     first: bytes
     then: bytes = b""
     name: str = "impostor"
+    start_timeout: float = 10.0
     description: str = "says what it was told to"
 
     def open(self) -> ProcessConnection:

@@ -85,8 +85,9 @@ FORGERIES = {
 
 
 @pytest.mark.parametrize("name", FORGERIES)
+@pytest.mark.usefixtures("kind")
 @each_kind
-def test_forged_frames_cost_at_most_the_worker(kind: Any, sessions: Sessions, name: str) -> None:
+def test_forged_frames_cost_at_most_the_worker(sessions: Sessions, name: str) -> None:
     """Whatever is written there ends as an outcome of the cell, and the session goes on."""
     session = sessions.take()
 

@@ -52,7 +52,10 @@ class Streams:
         self._in = open(os.devnull, encoding="utf-8")  # noqa: SIM115 - stdin for as long as the worker lives
 
     def _text(self, binary: Any) -> _CellStream:
-        stream = _CellStream(binary, encoding="utf-8", errors="backslashreplace", **_PROMPT)
+        # written through to the buffer that both streams share, or an unfinished line would be overtaken
+        stream = _CellStream(
+            binary, encoding="utf-8", errors="backslashreplace", line_buffering=True, write_through=True
+        )
         stream.owner = self
         return stream
 
