@@ -100,6 +100,7 @@ class Channel:
         self._pid = os.getpid()
         self._commands: List[Frame] = []
         self._commander: Optional[_Waiter] = None
+        self._interrupted = 0
         self.descriptors: List[int] = []
 
     def send(self, header: Dict[str, Any], payload: bytes = b"") -> None:
@@ -120,6 +121,18 @@ class Channel:
         self._wait(waiter, between_cells=True)
         assert waiter.reply is not None  # noqa: S101 - what _wait waits for
         return waiter.reply
+
+    def is_interrupted(self, number: int) -> bool:
+        """Whether the supervisor has already asked this cell to stop: its signal may have come too early."""
+        with self._state:
+            leading, self._led = not self._led, True
+        if leading:
+            try:
+                if self._poll.poll(0):
+                    self._dispatch(self._receive())
+            finally:
+                self._hand_on()
+        return self._interrupted == number
 
     def request(self, header: Dict[str, Any], payload: bytes = b"") -> Frame:
         """Send a frame that is answered, and wait for the answer. Any thread.
@@ -207,6 +220,8 @@ class Channel:
             for frame in frames:
                 if frame.header["type"] in _REPLIES:
                     waiter = self._waiters.get(frame.header.get("id", 0))
+                elif frame.header["type"] == "interrupt":
+                    self._interrupted, waiter = frame.header["id"], None
                 else:
                     waiter, self._commander = self._commander, None
                     if waiter is None:

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 __all__ = ["Streams"]
 
 _BACKGROUND_CHARACTERS = 1 << 20
-# Text goes to the buffer that both streams share at once, or an unfinished line would be overtaken.
-_PROMPT: Any = {"line_buffering": True, "write_through": True}
 
 
 class _CellStream(io.TextIOWrapper):

@@ -71,6 +71,8 @@ class Worker:
     def _execute(self, frame: Frame) -> None:
         number = frame.header["id"]
         self._shield.listen()
+        if self._channel.is_interrupted(number):
+            self._shield.pending = True
         self._submitter.begin()
         self._streams.begin()
         done, detail = self._outcome(frame)
