@@ -57,8 +57,6 @@ def session(factory: Factory, **options: Any) -> Any:
 class Recorder(BaseCallback):
     """Notes which interpreter events fire."""
 
-    # ruff: noqa: ARG002 - dspy calls these with the names it documents
-
     def __init__(self) -> None:
         self.events: list[str] = []
 

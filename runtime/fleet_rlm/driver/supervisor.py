@@ -139,7 +139,7 @@ class Supervisor:
         if cell.reason is None:
             cell.reason = reason
             cell.deadline = time.monotonic() + cell.grace
-            # said before it is signalled: a worker that has not begun the cell would take the signal for a stray
+            # said before it is signalled: before it has begun the cell, a worker takes a signal for a stray
             self._child.send(encode_frame({"type": "interrupt", "id": cell.number}))
             self._child.interrupt()
             for number in self._calls:  # or its threads would wait for tools, and the cell for its threads
