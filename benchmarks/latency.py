@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from benchmarks.contenders import PEER, interpreters, ours, session
-from benchmarks.measure import in_turns, timed
+from benchmarks.measure import in_turns, one_core, timed
 from benchmarks.rows import Bar, Row, against
 
 if TYPE_CHECKING:
@@ -40,22 +40,31 @@ def _start(name: str) -> Callable[[], float]:
 
 def execute(*, quick: bool) -> list[Row]:
     """The smallest cell."""
-    seconds = _in_sessions("x=1", 10 if quick else 40)
-    return [against(f'execute("x=1"), {name}', name, PEER, seconds, bar=Bar(0.6, 0.3)) for name in ours()]
+    return _rows('execute("x=1")', "x=1", 1, 10 if quick else 40)
 
 
 def tool(*, quick: bool) -> list[Row]:
     """A host tool that does nothing, called from the cell."""
-    seconds = _in_sessions(f"for _ in range({_CALLS}): nothing(x=1)", 6 if quick else 20)
-    each = {name: whole / _CALLS for name, whole in seconds.items()}
-    return [against(f"host tool call, {name}", name, PEER, each, bar=Bar(0.6, 0.3)) for name in ours()]
+    return _rows("host tool call", f"for _ in range({_CALLS}): nothing(x=1)", _CALLS, 6 if quick else 20)
 
 
-def _in_sessions(code: str, rounds: int) -> dict[str, float]:
+def _rows(what: str, code: str, times: int, rounds: int) -> list[Row]:
+    """Measure as the scheduler likes, for the bars, and on one core, where other work disturbs less."""
+    free = _in_sessions(code, times, rounds)
+    with one_core():
+        pinned = _in_sessions(code, times, rounds)
+    return [
+        *(against(f"{what}, {name}", name, PEER, free, bar=Bar(0.6, 0.3)) for name in ours()),
+        *(against(f"{what}, {name}, all on one core", name, PEER, pinned) for name in ours()),
+    ]
+
+
+def _in_sessions(code: str, times: int, rounds: int) -> dict[str, float]:
     with ExitStack() as stack:
         sessions = {name: stack.enter_context(session(name, nothing=lambda x: x)) for name in (*ours(), PEER)}
 
         def sample(name: str) -> Callable[[], float]:
             return lambda: timed(lambda: sessions[name].execute(code))
 
-        return in_turns({name: sample(name) for name in sessions}, rounds, at_once=50 if code == "x=1" else 5)
+        whole = in_turns({name: sample(name) for name in sessions}, rounds, at_once=50 if times == 1 else 5)
+        return {name: seconds / times for name, seconds in whole.items()}

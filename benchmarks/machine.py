@@ -18,6 +18,7 @@ def describe() -> dict[str, str]:
     return {
         "cores": str(os.cpu_count()),
         "processor": _processor(),
+        "load": f"{os.getloadavg()[0]:.1f} runnable at the start",
         "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
         "kernel": f"{platform.system()} {_number(platform.release())} {platform.machine()}",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
