@@ -7,14 +7,13 @@ was not is done again. An exception undoes what was done.
 from __future__ import annotations
 
 import contextlib
-import errno
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fleet_rlm_scaffold import manifest as manifests
 from fleet_rlm_scaffold import state
-from fleet_rlm_scaffold.errors import ScaffoldError, WriteRefusedError
+from fleet_rlm_scaffold.errors import WriteRefusedError, refused
 from fleet_rlm_scaffold.model import Regular
 from fleet_rlm_scaffold.paths import STATE, parents
 from fleet_rlm_scaffold.transaction import Transaction, beside
@@ -27,10 +26,7 @@ if TYPE_CHECKING:
     from fleet_rlm_scaffold.root import Root
     from fleet_rlm_scaffold.work import Work
 
-__all__ = ["ChangedMeanwhileError", "apply", "refused", "tidy"]
-
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_SANDBOXED = frozenset({errno.EROFS, errno.EPERM, errno.EACCES})
+__all__ = ["ChangedMeanwhileError", "apply", "tidy"]
 
 
 class ChangedMeanwhileError(Exception):
@@ -69,25 +65,6 @@ def apply(root: Root, work: Work, before: bytes | None) -> str | None:
     with contextlib.suppress(OSError):  # what is left over is swept by the next run
         _finish(root, record)
     return backups
-
-
-def refused(error: OSError, where: str) -> ScaffoldError:
-    """Return the error to tell for a write that the system refused below ``where``."""
-    reason = error.strerror or type(error).__name__
-    if error.errno in _FULL:
-        return WriteRefusedError(
-            f"The disk or your quota is full ({reason}); nothing was changed in {where}.",
-            remedy="Make room, then run the same command again.",
-        )
-    if error.errno in _SANDBOXED:
-        return WriteRefusedError(
-            f"Writing to {where} was refused ({reason}): by the folder's permissions, or by the sandbox that "
-            "this shell runs in. Nothing was changed.",
-            remedy="Run the same command in a plain terminal, as the owner of the folder.",
-        )
-    return WriteRefusedError(
-        f"Writing to {where} failed ({reason}). Nothing was changed.", remedy="Run it again."
-    )
 
 
 def _apply(

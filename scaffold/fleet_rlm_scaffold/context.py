@@ -53,9 +53,9 @@ class Choices:
     @classmethod
     def of(cls, recorded: Mapping[str, Any]) -> Choices:
         """Return the choices that a manifest keeps."""
-        return cls(
-            frozenset(recorded["groups"]), recorded["hooks"], recorded["threshold"], recorded["runtime"]
-        )
+        hooks: Hooks = "settings" if recorded.get("hooks") == "settings" else "plugin"
+        threshold = int(recorded.get("threshold") or DEFAULT_THRESHOLD)
+        return cls(frozenset(recorded.get("groups", ())), hooks, threshold, recorded.get("runtime"))
 
 
 def context(

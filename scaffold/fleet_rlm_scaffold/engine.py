@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fleet_rlm_scaffold import __version__, plan, state
 from fleet_rlm_scaffold import manifest as manifests
-from fleet_rlm_scaffold.apply import ChangedMeanwhileError, apply, refused, tidy
-from fleet_rlm_scaffold.errors import LockedError, TargetError
+from fleet_rlm_scaffold.apply import ChangedMeanwhileError, apply, tidy
+from fleet_rlm_scaffold.errors import LockedError, TargetError, refused
 from fleet_rlm_scaffold.lock import hold
 from fleet_rlm_scaffold.manifest import Manifest
 from fleet_rlm_scaffold.merge import Conflict, merge
@@ -226,10 +226,18 @@ def _before(survey: _Survey, wanted: Wanted, *, fresh: bool) -> Manifest:
         found,
         version=__version__,
         scope=wanted.scope,
-        context=wanted.choices.recorded() if wanted.choices else found.context,
+        context=_context(found, wanted.choices),
         dirs=found.dirs | note.dirs | ({"."} if fresh else set()),
         settings=settings,
     )
+
+
+def _context(found: Manifest, choices: Choices | None) -> Mapping[str, Any]:
+    """Return the choices to record; groups that somebody else has installed meanwhile stay."""
+    if choices is None:
+        return found.context
+    groups = choices.groups | frozenset(found.context.get("groups", ()))
+    return replace(choices, groups=groups).recorded()
 
 
 def _merger(survey: _Survey) -> plan.Merger:

@@ -18,6 +18,7 @@ The message is one sentence that says what is wrong; ``remedy`` says what to do.
 
 from __future__ import annotations
 
+import errno
 from typing import ClassVar
 
 import click
@@ -32,7 +33,11 @@ __all__ = [
     "TemplateError",
     "UsageError",
     "WriteRefusedError",
+    "refused",
 ]
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_SANDBOXED = frozenset({errno.EROFS, errno.EPERM, errno.EACCES})
 
 
 class ScaffoldError(click.ClickException):
@@ -89,3 +94,22 @@ class WriteRefusedError(ScaffoldError):
 
 class PluginPresentError(ScaffoldError):
     """The same assets are already there as an installed Claude Code plugin."""
+
+
+def refused(error: OSError, where: str) -> ScaffoldError:
+    """Return the error to tell for a write that the system refused below ``where``."""
+    reason = error.strerror or type(error).__name__
+    if error.errno in _FULL:
+        return WriteRefusedError(
+            f"The disk or your quota is full ({reason}); nothing was changed in {where}.",
+            remedy="Make room, then run the same command again.",
+        )
+    if error.errno in _SANDBOXED:
+        return WriteRefusedError(
+            f"Writing to {where} was refused ({reason}): by the folder's permissions, or by the sandbox that "
+            "this shell runs in. Nothing was changed.",
+            remedy="Run the same command in a plain terminal, as the owner of the folder.",
+        )
+    return WriteRefusedError(
+        f"Writing to {where} failed ({reason}). Nothing was changed.", remedy="Run it again."
+    )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import Self
 
-from fleet_rlm_scaffold.errors import TargetError
+from fleet_rlm_scaffold.errors import TargetError, refused
 from fleet_rlm_scaffold.model import Absent, Disk, Obstacle, Regular, Unreadable
 from fleet_rlm_scaffold.paths import parents
 
@@ -276,7 +276,10 @@ def _make(target: Path) -> None:
             f"{target} cannot be made: {target.parent} is not there.",
             remedy=f"Make it (mkdir -p {target.parent}), or name another folder with --target.",
         )
-    target.mkdir(exist_ok=True)
+    try:
+        target.mkdir(exist_ok=True)
+    except OSError as error:
+        raise refused(error, str(target.parent)) from error
 
 
 def _unsafe(status: os.stat_result) -> str | None:

@@ -55,6 +55,29 @@ def test_version_and_no_arguments(one):
     )
 
 
+def test_help_is_light():
+    """The command tree, which `fleet-rlm init` shares, is there without templates, YAML or tables being loaded."""
+    heavy = "{'jinja2', 'yaml', 'rich', 'fleet_rlm', 'dspy', 'modal'}"
+    code = f"import sys, fleet_rlm_scaffold.cli; print({heavy} & set(sys.modules))"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+        == "set()\n"
+    )
+
+
+def test_it_imports_nothing_of_the_runtime(one):
+    """A whole install imports neither the runtime nor dspy nor modal: the runtime is reached by its command."""
+    code = (
+        "import sys\nfrom fleet_rlm_scaffold.cli.main import invoke\n"
+        "code = invoke(sys.argv[1:])\nprint(code, {'fleet_rlm', 'dspy', 'modal'} & set(sys.modules))"
+    )
+    words = ["install", "--templates", str(one.templates), "--runtime", "fleet-rlm", "--no-self-test"]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], env=one.environ, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "0 set()"
+
+
 def settled(box, value):
     """A report without what differs between runs."""
     text = json.dumps(value).replace(str(box.home), "HOME")

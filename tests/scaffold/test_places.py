@@ -151,6 +151,31 @@ def test_waiting_for_another(offered):
     )
 
 
+def test_a_file_that_changes_while_waiting(offered):
+    """What the user does between the plan and the writing is seen: the plan is made again, and nothing is lost."""
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, offered.target, "3"], stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout.readline() == "held\n"
+    words = [sys.executable, "-m", "fleet_rlm_scaffold.cli", "install", "--templates", str(offered.templates)]
+    waiting = subprocess.Popen(
+        [*words, "--runtime", "fleet-rlm", "--no-self-test"],
+        env=offered.environ,
+        cwd=offered.home,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert waiting.stderr.readline().startswith("Waiting for ")
+    (offered.target / "agents").mkdir()
+    (offered.target / "agents/a.md").write_text("mine")
+    holder.communicate()
+    waiting.communicate()
+    assert (waiting.returncode, (offered.target / "agents/a.md").read_text()) == (1, "mine")
+    assert (offered.target / "skills/s/SKILL.md").read_text() == "s\n"
+    assert offered.run("uninstall").code == 0
+    assert tree(offered.target) == {"agents/a.md": b"mine"}
+
+
 def test_a_lock_that_is_not_let_go(offered):
     """After a while the command gives up, names the holder, and has changed nothing."""
     code = HOLD.replace("time.sleep(float(sys.argv[2]))", "hold_again()")

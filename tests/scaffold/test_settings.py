@@ -180,6 +180,18 @@ def test_changing_how_hooks_travel(one):
     assert "PreToolUse" in hooks(one)
 
 
+def test_other_groups_leave_the_entries(one):
+    """Acting on skills only leaves our entries in the settings file, and an uninstall still takes them out."""
+    one.target.mkdir()
+    (one.target / "settings.json").write_text(TEXTS["other"])
+    one.run("install", "--hooks", "settings")
+    before = tree(one.target)
+    assert one.run("install", "--skills-only").code == 0
+    assert tree(one.target) == before
+    one.run("uninstall")
+    assert tree(one.target) == {"settings.json": TEXTS["other"].encode()}
+
+
 @pytest.mark.parametrize("command", ["install", "uninstall"])
 def test_a_file_that_is_not_settings_is_left_alone(one, command):
     """A broken settings file is refused by name and reason; the rest is done; exit code 1."""
