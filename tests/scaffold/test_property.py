@@ -169,7 +169,7 @@ class Life(RuleBasedStateMachine):
         return set(tree(self.box.home).values())
 
 
-@pytest.mark.parametrize("examples", [40])
+@pytest.mark.parametrize("examples", [30])
 def test_no_byte_is_ever_lost(zygote, examples):
     """In random sequences of edits, releases, commands and kills every user text stays; a second run changes nothing."""
     Life.zygote = zygote
