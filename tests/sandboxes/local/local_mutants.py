@@ -72,6 +72,7 @@ class MutatedSandbox:
 
     name = "local"
     description = ""
+    start_timeout = 60.0
 
     def __init__(self, confinement: Mutated) -> None:
         self._confinement, self._sandbox = confinement, LocalSandbox()

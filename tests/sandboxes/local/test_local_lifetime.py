@@ -101,11 +101,12 @@ def _alive(family: list[psutil.Process]) -> list[psutil.Process]:
 @pytest.mark.parametrize("allowed", [False, True])
 def test_closing_ends_every_process(confinement, allowed, marker):
     """Also while code loops, and what it has started in a session of its own."""
+    others = {one.pid for one in _below(os.getpid())}
     made = Driver(LocalSandbox(confinement=confinement, allow_subprocess=allowed), timeout=1)
     if allowed:
         made.run(f"import subprocess; subprocess.Popen(['sleep', '{marker}'], start_new_session=True)")
         assert _wait_until(lambda: len(_sleepers(marker)) == 1)
-    before = _below(os.getpid())
+    before = [one for one in _below(os.getpid()) if one.pid not in others]
     made.close()
     assert _wait_until(
         lambda: not any(one.is_running() and one.status() != "zombie" for one in _alive(before))
