@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import command, latency, report, runs, soak, values, wire
+from benchmarks import command, latency, report, runs, scaffold, soak, values, wire
 from benchmarks.machine import describe
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ BENCHMARKS: dict[str, Callable[..., list[Row]]] = {
     "batch": runs.batch,
     "modal": wire.modal,
     "hello": command.hello,
+    "hook": scaffold.hook,
+    "install": scaffold.install,
     "executes": soak.executes,
     "sessions": soak.sessions,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from loopback.openai_server import OpenAIServer
 from sandbox_kinds import Kind, usable
 
 __all__ = ["modal_plane", "modal_plane_of_session"]
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a job that a shell has put into the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # else no test could interrupt what it starts
 
 KEPT = ("PATH", "LANG", "LC_ALL", "TERM", "TMPDIR", "SSL_CERT_FILE", "FLEET_RLM_TEST_")
 
