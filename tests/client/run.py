@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import Any
 
 from client.messages_api import MessagesApi, Request, Step
 from client.reading import Context, contexts
+from hooks.plugin import BARE_PATH
 
 TIMEOUT = 60.0
 NOWHERE = "http://127.0.0.1:9"
@@ -94,7 +94,7 @@ class Client:
             text=True,
             cwd=self.cwd,
             env={
-                "PATH": os.environ["PATH"],
+                "PATH": BARE_PATH,
                 "HOME": str(self.home),
                 "TMPDIR": str(temporary),
                 "ANTHROPIC_BASE_URL": NOWHERE,

@@ -24,6 +24,12 @@ DELIMITERS = {
 }
 
 
+BARE_PATH = os.pathsep.join(
+    folder for folder in os.environ["PATH"].split(os.pathsep) if not (Path(folder) / "fleet-rlm").exists()
+)
+"""PATH without a runtime: a test decides itself whether there is one."""
+
+
 def context(
     scope: str, *, hooks: str = "plugin", command: str = "fleet-rlm", root: str = "${CLAUDE_PLUGIN_ROOT}"
 ):
@@ -108,7 +114,7 @@ class Hooks:
         process = subprocess.Popen(
             [self.python, "-I", "-S", str(self.folder / PROGRAM)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env={"PATH": os.environ["PATH"], "HOME": str(self.home), **self.environment}, cwd=self.cwd,
+            env={"PATH": BARE_PATH, "HOME": str(self.home), **self.environment}, cwd=self.cwd,
         )  # fmt: skip
         given = {"session_id": self.session, "cwd": str(self.cwd), "hook_event_name": event, **payload}
         process.stdin.write(json.dumps(given))
