@@ -62,7 +62,8 @@ class DriverClient:
         self._connection = self._sandbox.open()
         frame = self._next(time.monotonic() + self._sandbox.start_timeout, "the driver did not start")
         if frame.header["type"] != "ready":
-            raise SandboxError(f"the driver did not start: {_text(frame.payload)}")
+            last = (_text(frame.payload).strip().splitlines() or ["it did not say why"])[-1]
+            raise SandboxError(f"the driver did not start: {last}.", remedy="Run `fleet-rlm doctor`.")
         if frame.header["protocol"] != PROTOCOL:
             spoken = f"the driver speaks protocol {frame.header['protocol']}, not {PROTOCOL}."
             raise SandboxError(spoken, remedy="Reinstall fleet-rlm.")

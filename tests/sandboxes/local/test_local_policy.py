@@ -1,9 +1,10 @@
-"""The policy, and what each confinement makes of it: pure functions, no sandbox is started."""
+"""The policy, and what each confinement makes of it: pure functions but for the last test."""
 
 from __future__ import annotations
 
 import errno
 import os
+import shutil
 import sys
 from dataclasses import replace
 from importlib import metadata
@@ -12,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from fleet_rlm.errors import ConfigurationError, ConfinementError, UsageError
+from fleet_rlm.host.client import DriverClient
+from fleet_rlm.host.outcome import Limits as ExecuteLimits
 from fleet_rlm.sandboxes.local import Limits, LocalSandbox, bwrap, choose, landlock, seatbelt
 from fleet_rlm.sandboxes.local.launch import Unavailable, environment
 from fleet_rlm.sandboxes.local.policy import Policy
@@ -250,3 +253,17 @@ def test_the_description_says_what_code_can_do(tmp_path):
     more = LocalSandbox(allow_subprocess=True, volume=str(tmp_path)).description
     assert "Subprocesses are allowed." in more
     assert "persist" in more
+
+
+def test_too_little_memory_is_refused_in_a_sentence():
+    """Less than Python itself needs is a usage error with a remedy; the least that is accepted does start."""
+    with pytest.raises(UsageError, match=r"1,024 bytes of memory are too little.*at least 16M"):
+        LocalSandbox(limits=Limits(memory=1024)).open()
+    for confinement in filter(None, ("landlock", shutil.which("bwrap") and "bwrap")):
+        sandbox = LocalSandbox(limits=Limits(memory=16 << 20), confinement=confinement)
+        client = DriverClient(sandbox, ExecuteLimits())
+        try:
+            client.start()
+            assert client.execute("6 * 7", {}, step=1).output == "42\n"
+        finally:
+            client.close()

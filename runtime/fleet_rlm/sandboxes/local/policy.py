@@ -32,6 +32,7 @@ _LIBRARIES = re.compile(r"/(ld-|ld\.so|libc[.-]|libm[.-])[^/]*$")
 _SYSTEM_PROGRAMS = ("/usr/bin", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/libexec", "/usr/share")
 _MERGED_FOLDERS = ("/bin", "/lib", "/lib32", "/lib64", "/sbin")
 _MADE_INSIDE = ("/data", "/site", "/sys", "/tmp")  # noqa: S108 - bwrap's
+_LEAST_MEMORY = 16 << 20  # a worker alone takes about half of it
 _SITE_FOLDERS = ("site-packages", "dist-packages")
 
 
@@ -217,6 +218,11 @@ def _checked_volume(volume: str) -> str:
 
 def _with_memory(limits: Limits) -> Limits:
     if limits.memory is not None:
+        if limits.memory < _LEAST_MEMORY:
+            raise UsageError(
+                f"{limits.memory:,} bytes of memory are too little to start Python in the sandbox.",
+                remedy=f"Give at least {_LEAST_MEMORY >> 20}M with --memory, or leave it out.",
+            )
         return limits
     half = _machine_memory() // 2
     return Limits(**{**vars(limits), "memory": max(2 << 30, half)})
