@@ -93,13 +93,13 @@ def execute(file: str, timeout: float, session_name: str | None, wait: float, *,
         _json(result)
         return int(failed)
     if result["output"]:
-        click.echo(result["output"], nl=not result["output"].endswith("\n"))
+        _print(result["output"])
     if result["cut"]:
         click.echo(f"(All of it: fleet-rlm session output {result['step']} -s {handle.name})", err=True)
     if result["answer"] is not None:
         click.echo(f"(Submitted. To see it: fleet-rlm session answer -s {handle.name})", err=True)
     if failed:
-        click.echo(result["error"].rstrip(), err=True)
+        click.echo(_safe(result["error"].rstrip(), sys.stderr), err=True)
     return int(failed)
 
 
@@ -125,7 +125,7 @@ def output(step: int | None, session_name: str | None, wait: float, *, as_json: 
     if as_json:
         _json(result)
     else:
-        click.echo(result["output"], nl=False)
+        _print(result["output"])
 
 
 @session.command()
@@ -139,9 +139,9 @@ def answer(session_name: str | None, wait: float, *, as_json: bool) -> None:
     if as_json:
         _json(result)
     elif list(result["answer"]) == ["output"] and isinstance(result["answer"]["output"], str):
-        click.echo(result["answer"]["output"])
+        _print(result["answer"]["output"])
     else:
-        click.echo(json.dumps(result["answer"], indent=2, ensure_ascii=False))
+        _print(json.dumps(result["answer"], indent=2, ensure_ascii=False))
 
 
 @session.command()
@@ -272,12 +272,25 @@ def _tell(event: dict[str, Any]) -> None:
     kind = event["event"]
     if kind == "waiting":
         click.echo("waiting for its turn", err=True)
+    elif kind == "notice":
+        click.echo(event["text"], err=True)
     elif kind == "preparing":
         click.echo(event["what"], err=True)
     elif sys.stderr.isatty() and kind in ("reading", "asked"):
         click.echo(
             f"\r{kind}: {event['done']:,} of {event['total']:,}", err=True, nl=event["done"] == event["total"]
         )
+
+
+def _print(text: str) -> None:
+    click.echo(_safe(text, sys.stdout), nl=not text.endswith("\n"))
+
+
+def _safe(text: str, stream: Any) -> str:
+    """Text that came out of a document: it may not drive a terminal, and must be writable everywhere."""
+    from fleet_rlm.cli.show import encodable, printable  # noqa: PLC0415 - not needed to say hello
+
+    return printable(text) if stream.isatty() else encodable(text)
 
 
 def _json(value: Any) -> None:
@@ -295,7 +308,7 @@ def _table(rows: list[dict[str, Any]]) -> None:
 
 def _show_report(report: dict[str, Any]) -> None:
     for row in report["findings"]:
-        click.echo(f"[chunk {row['chunk']}, characters {row['start']:,}-{row['end']:,}]\n{row['answer']}\n")
+        _print(f"[chunk {row['chunk']}, characters {row['start']:,}-{row['end']:,}]\n{row['answer']}\n\n")
     hidden = report["findings_total"] - report["findings_shown"]
     if hidden:
         click.echo(f"… and {hidden:,} more in the variable {report['saved_as']}\n")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from fleet_rlm.config.redact import Redactor
 from fleet_rlm.errors import FleetError
 from fleet_rlm.sessions.budget import BudgetError
 
@@ -25,16 +27,21 @@ class SubModel:
         settings: names the model, its key and its address.
         name: the model, instead of the one that is configured.
         budget: what calls are taken from.
-        on_asked: called with (answered, of) after each call of a batch, on the thread that made it.
+        emit: is told, as JSON data, what the model is and how far a batch is; on the thread that asks.
     """
 
     def __init__(
-        self, settings: Settings, name: str | None, budget: Budget, on_asked: Callable[[int, int], None]
+        self,
+        settings: Settings,
+        name: str | None,
+        budget: Budget,
+        emit: Callable[[dict[str, Any]], None],
     ) -> None:
         self._settings = settings
         self._name = name
         self._budget = budget
-        self._on_asked = on_asked
+        self._emit = emit
+        self._redactor = Redactor.of(settings.secrets, os.environ)
         self._making = threading.Lock()
         self._model: Any = None
 
@@ -75,7 +82,7 @@ class SubModel:
             with counting:
                 answered += 1
                 now = answered
-            self._on_asked(now, len(prompts))
+            self._emit({"event": "asked", "done": now, "total": len(prompts)})
             return answer
 
         with ThreadPoolExecutor(max_workers=min(self._settings.concurrency, len(prompts))) as pool:
@@ -92,18 +99,34 @@ class SubModel:
             if self._model is None:
                 from fleet_rlm.models import sub_lm  # noqa: PLC0415 - imports dspy when called
 
-                self._model = sub_lm(self._settings, self._name)
+                self._model = self._made(sub_lm)
             return self._model
+
+    def _made(self, make: Callable[..., Any]) -> Any:
+        try:
+            model = make(self._settings, self._name)
+        except FleetError as error:
+            raise _whole(error) from None
+        if notice := getattr(model, "notice", ""):
+            self._emit({"event": "notice", "text": notice})
+        return model
 
     def _ask(self, model: Any, prompt: str) -> str:
         from fleet_rlm.models.errors import model_errors  # noqa: PLC0415 - dspy is loaded by now
-        from fleet_rlm.runs.wiring import redactor  # noqa: PLC0415
 
         own = model.copy()  # with a history of its own: what this call used is found there
-        with model_errors(redactor()):
-            answer = own(prompt=prompt)[0]
+        try:
+            with model_errors(self._redactor):
+                answer = own(prompt=prompt)[0]
+        except FleetError as error:
+            raise _whole(error) from None
         self._budget.spent(*_usage(own))
         return str(answer["text"] if isinstance(answer, dict) else answer)
+
+
+def _whole(error: FleetError) -> FleetError:
+    """The error with its remedy as part of the message: only that crosses into the sandbox."""
+    return type(error)(str(error))
 
 
 def _usage(model: Any) -> tuple[int, float | None]:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Broker"]
 
-_TICK_SECONDS = 1.0
+_TICK_SECONDS = 2.0  # how late the end of a sandbox that died while nobody used it may be noticed
 _LAST_WORDS_SECONDS = 5.0
 
 
@@ -88,7 +88,7 @@ class Broker:
         self._selector.register(self._wake, selectors.EVENT_READ, None)
         self._selector.register(self._listener, selectors.EVENT_READ, None)
         while self._state.ending is None:
-            for key, _ in self._selector.select(_TICK_SECONDS):
+            for key, _ in self._selector.select(self._patience()):
                 self._attend(key)
             self._turn()
         return self._close(self._state.ending)
@@ -192,6 +192,13 @@ class Broker:
             request.client.tell("error", error_data(_busy()))
         if state.running is None:
             self._end_if_idle(now)
+
+    def _patience(self) -> float:
+        """Seconds until something is due."""
+        due = [request.until for request in self._waiting]
+        if self._state.running is None:
+            due.append(self._used + self._idle_timeout)
+        return min(_TICK_SECONDS, max(0.0, min(due, default=_TICK_SECONDS) - time.monotonic()))
 
     def _end_if_idle(self, now: float) -> None:
         if now - self._used >= self._idle_timeout:

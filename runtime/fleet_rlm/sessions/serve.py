@@ -27,7 +27,6 @@ _BACKLOG = 32
 def main() -> None:
     """Hold one session: read what it shall be from stdin, say ``ready`` or ``error`` on stdout, serve."""
     given = json.load(sys.stdin)
-    os.umask(0o077)
     os.set_inheritable(given["lock"], False)  # noqa: FBT003 - positional only
     started: dict[str, Any] = {}
     try:
@@ -84,7 +83,9 @@ def _start(given: dict[str, Any], started: dict[str, Any]) -> tuple[Broker, Reco
     try:
         session.start()
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        mask = os.umask(0o177)
         listener.bind(given["address"])
+        os.umask(mask)
         listener.listen(_BACKLOG)
     except BaseException as error:
         session.close()

@@ -65,7 +65,7 @@ class Session:
         )
         self.emit: Callable[[dict[str, Any]], None] = lambda _event: None
         self._fields = [{"name": field, **({"type": kind} if kind else {})} for field, kind in options.fields]
-        model = SubModel(settings, options.sub_model, self.budget, self._asked)
+        model = SubModel(settings, options.sub_model, self.budget, self._tell)
         self._tools = model.tools()
         self._loaded: dict[str, Any] = {}
         self._mappings: dict[str, str] = {}
@@ -128,13 +128,18 @@ class Session:
             raise SessionError("Loading was interrupted; nothing was loaded.") from None
         bound: dict[str, Any] = {name: documents.text}
         mapping = "documents" if name == "document" else f"{name}_documents"
+        before = dict(self._loaded), dict(self._mappings)
         self._mappings.pop(mapping, None)
         if len(documents.sources) > 1:
             hidden = f"_{name}_text"
             bound[hidden] = documents.text
             self._mappings[mapping] = snippets.documents_mapping(hidden, mapping, documents.spans)
         self._loaded.update(bound)
-        self._bind(bound)
+        try:
+            self._bind(bound)
+        except FleetError:
+            self._loaded, self._mappings = before
+            raise
         variables = [{"name": name, "type": "str", "size": documents.chars, "unit": "chars"}]
         if mapping in self._mappings:
             variables.append(
@@ -288,8 +293,8 @@ class Session:
     def _invoke(self, name: str, args: list[Any], kwargs: Mapping[str, Any]) -> Any:
         return call_tool(self._tools[name], args, kwargs)
 
-    def _asked(self, done: int, total: int) -> None:
-        self.emit({"event": "asked", "done": done, "total": total})
+    def _tell(self, event: dict[str, Any]) -> None:
+        self.emit(event)
 
     def _reading(self, done: int, total: int) -> None:
         if self._cancelled:
