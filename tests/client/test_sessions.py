@@ -109,7 +109,9 @@ def test_one_session_serves_a_conversation_and_its_subagents(equipped, log, way)
     steps = [
         drive.load(),
         drive.execute("hits = grep(document, ' ERROR ')\nprint(len(document), len(hits))"),
-        use("Agent", description="look", prompt=AGENT, subagent_type=_agent(equipped), run_in_background=False),
+        use(
+            "Agent", description="look", prompt=AGENT, subagent_type=_agent(equipped), run_in_background=False
+        ),
         drive.execute("number = int(line.split()[0])\nSUBMIT(f'{line.strip()} (line {number})')"),
         drive.answer(),
         Step(processes),
@@ -142,7 +144,11 @@ def _is_agent(request: Request) -> bool:
 
 
 def _agent(client: Client) -> str:
-    return "fleet-rlm:rlm-specialist" if any("--plugin-dir" in option for option in client.options) else "rlm-specialist"
+    return (
+        "fleet-rlm:rlm-specialist"
+        if any("--plugin-dir" in option for option in client.options)
+        else "rlm-specialist"
+    )
 
 
 def _submitted(request: Request) -> str:
