@@ -2,7 +2,7 @@
 
 It speaks the streaming form of ``POST /v1/messages``, keeps every request, and answers from a script: each step
 is a list of content blocks and, if it is meant for some requests only, a condition. What asks for no tools
-(titles, quota probes) is not part of a conversation and never uses up a step.
+(titles, quota probes) is not part of a conversation and never uses up a step; a function can answer it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import itertools
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -59,6 +59,36 @@ class Step:
     when: Callable[[Request], bool] = lambda _request: True
 
 
+@dataclass(frozen=True)
+class Fault:
+    """An answer that is no message: an HTTP status with a body, or none at all."""
+
+    status: int
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, status: int, kind: str, message: str, **headers: str) -> Fault:
+        """An error in the API's own form; ``_`` in a header's name stands for ``-``."""
+        body = json.dumps({"type": "error", "error": {"type": kind, "message": message}})
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return cls(status, body.encode(), {"Content-Type": "application/json", **named})
+
+
+DROPPED = Fault(0)
+"""The connection is closed without an answer."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A text that ended because it had reached the longest answer."""
+
+    text: str
+
+
+Answer = Callable[[Request], "str | Cut | Fault"]
+
+
 def say(text: str) -> Step:
     """A step that ends the turn with ``text``."""
     return Step([{"type": "text", "text": text}])
@@ -70,10 +100,14 @@ def use(tool: str, **arguments: Any) -> Step:
 
 
 class MessagesApi:
-    """The server; a context manager. ``requests`` holds what arrived, in order."""
+    """The server; a context manager. ``requests`` holds what arrived, in order.
 
-    def __init__(self, script: Sequence[Step] = ()) -> None:
+    ``toolless`` answers requests that offer no tools; it is called in a thread of its own for each.
+    """
+
+    def __init__(self, script: Sequence[Step] = (), toolless: Answer | None = None) -> None:
         self.requests: list[Request] = []
+        self.toolless = toolless
         self._steps = list(script)
         self._lock = threading.Lock()
         self._ids = itertools.count(1)
@@ -98,10 +132,14 @@ class MessagesApi:
         """The steps that no request has asked for."""
         return list(self._steps)
 
-    def answer(self, request: Request) -> Sequence[Block]:
-        """Keep ``request`` and return the blocks that answer it."""
+    def answer(self, request: Request) -> Sequence[Block] | Cut | Fault:
+        """Keep ``request`` and return what answers it."""
         with self._lock:
             self.requests.append(request)
+        if self.toolless and not request.tools:
+            answered = self.toolless(request)
+            return say(answered).blocks if isinstance(answered, str) else answered
+        with self._lock:
             step = next((step for step in self._steps if request.tools and step.when(request)), None)
             if step is None:
                 return say("Done.").blocks
@@ -134,10 +172,15 @@ def _handler(api: MessagesApi) -> type[BaseHTTPRequestHandler]:
                 return
             request = Request(self.path, dict(self.headers), json.loads(raw))
             blocks = api.answer(request)
+            if isinstance(blocks, Fault):
+                self._fail(blocks)
+                return
+            reason = "max_tokens" if isinstance(blocks, Cut) else _reason(blocks)
+            blocks = say(blocks.text).blocks if isinstance(blocks, Cut) else blocks
             if request.body.get("stream"):
-                self._send(200, "text/event-stream", b"".join(_stream(request.model, blocks)))
+                self._send(200, "text/event-stream", b"".join(_stream(request.model, blocks, reason)))
             else:
-                message = _message(request.model) | {"content": list(blocks), "stop_reason": _reason(blocks)}
+                message = _message(request.model) | {"content": list(blocks), "stop_reason": reason}
                 self._send(200, "application/json", json.dumps(message).encode())
 
         def do_GET(self) -> None:
@@ -152,6 +195,16 @@ def _handler(api: MessagesApi) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(body)
+
+        def _fail(self, fault: Fault) -> None:
+            if not fault.status:
+                self.close_connection = True
+                return
+            self.send_response(fault.status)
+            for name, value in {**fault.headers, "Content-Length": str(len(fault.body))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(fault.body)
 
         def log_message(self, *_args: object) -> None:
             """Stay silent: the requests are kept."""
@@ -177,7 +230,7 @@ def _reason(blocks: Sequence[Block]) -> str:
     return "tool_use" if any(block["type"] == "tool_use" for block in blocks) else "end_turn"
 
 
-def _stream(model: str, blocks: Sequence[Block]) -> Iterator[bytes]:
+def _stream(model: str, blocks: Sequence[Block], stop: str) -> Iterator[bytes]:
     yield _event("message_start", message=_message(model))
     for index, block in enumerate(blocks):
         if block["type"] == "text":
@@ -188,7 +241,7 @@ def _stream(model: str, blocks: Sequence[Block]) -> Iterator[bytes]:
         yield _event("content_block_start", index=index, content_block=start)
         yield _event("content_block_delta", index=index, delta=delta)
         yield _event("content_block_stop", index=index)
-    reason = {"stop_reason": _reason(blocks), "stop_sequence": None}
+    reason = {"stop_reason": stop, "stop_sequence": None}
     yield _event("message_delta", delta=reason, usage={"output_tokens": 1})
     yield _event("message_stop")
 
