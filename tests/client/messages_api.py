@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 Block = Mapping[str, Any]
+NO_HEADERS: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class Fault:
         """An error in the API's own form; ``_`` in a header's name stands for ``-``."""
         body = json.dumps({"type": "error", "error": {"type": kind, "message": message}})
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return cls(status, body.encode(), {"Content-Type": "application/json", **named})
+        return cls(status, body.encode(), named)
 
 
 DROPPED = Fault(0)
@@ -111,8 +113,7 @@ class MessagesApi:
         self._steps = list(script)
         self._lock = threading.Lock()
         self._ids = itertools.count(1)
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), _handler(self))
 
     @property
     def url(self) -> str:
@@ -150,6 +151,15 @@ class MessagesApi:
         return {"id": f"toolu_{next(self._ids):04}", **block} if block["type"] == "tool_use" else block
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Stay quiet about clients that went away; tell about everything else."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
 def _texts(content: Any) -> Iterator[str]:
     if isinstance(content, str):
         yield content
@@ -159,6 +169,20 @@ def _texts(content: Any) -> Iterator[str]:
             yield block["text"]
         elif block["type"] == "tool_result":
             yield from _texts(block.get("content", ""))
+
+
+def _reply(
+    request: Request, answered: Sequence[Block] | Cut | Fault
+) -> tuple[int, str, bytes, Mapping[str, str]]:
+    if isinstance(answered, Fault):
+        return answered.status, "application/json", answered.body, answered.headers
+    is_cut = isinstance(answered, Cut)
+    blocks = say(answered.text).blocks if is_cut else answered
+    reason = "max_tokens" if is_cut else _reason(blocks)
+    if request.body.get("stream"):
+        return 200, "text/event-stream", b"".join(_stream(request.model, blocks, reason)), NO_HEADERS
+    message = _message(request.model) | {"content": list(blocks), "stop_reason": reason}
+    return 200, "application/json", json.dumps(message).encode(), NO_HEADERS
 
 
 def _handler(api: MessagesApi) -> type[BaseHTTPRequestHandler]:
@@ -171,40 +195,23 @@ def _handler(api: MessagesApi) -> type[BaseHTTPRequestHandler]:
                 self._send(404, "application/json", b'{"type":"error","error":{"type":"not_found_error"}}')
                 return
             request = Request(self.path, dict(self.headers), json.loads(raw))
-            blocks = api.answer(request)
-            if isinstance(blocks, Fault):
-                self._fail(blocks)
-                return
-            reason = "max_tokens" if isinstance(blocks, Cut) else _reason(blocks)
-            blocks = say(blocks.text).blocks if isinstance(blocks, Cut) else blocks
-            if request.body.get("stream"):
-                self._send(200, "text/event-stream", b"".join(_stream(request.model, blocks, reason)))
-            else:
-                message = _message(request.model) | {"content": list(blocks), "stop_reason": reason}
-                self._send(200, "application/json", json.dumps(message).encode())
+            self._send(*_reply(request, api.answer(request)))
 
         def do_GET(self) -> None:
             self._send(404, "application/json", b'{"type":"error","error":{"type":"not_found_error"}}')
 
         do_HEAD = do_GET  # noqa: N815 - the name that http.server looks for
 
-        def _send(self, status: int, kind: str, body: bytes) -> None:
+        def _send(self, status: int, kind: str, body: bytes, headers: Mapping[str, str] = NO_HEADERS) -> None:
+            if not status:
+                self.close_connection = True
+                return
             self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
+            for name, value in {"Content-Type": kind, "Content-Length": str(len(body)), **headers}.items():
+                self.send_header(name, value)
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(body)
-
-        def _fail(self, fault: Fault) -> None:
-            if not fault.status:
-                self.close_connection = True
-                return
-            self.send_response(fault.status)
-            for name, value in {**fault.headers, "Content-Length": str(len(fault.body))}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(fault.body)
 
         def log_message(self, *_args: object) -> None:
             """Stay silent: the requests are kept."""

@@ -86,7 +86,7 @@ _STATUSES: Mapping[int, Kind] = {
 
 _FIRST_SERVER_ERROR = 500
 _TOO_LONG = re.compile(r"prompt is too long", re.IGNORECASE)
-_MALFORMED = re.compile(r"malformed response|unexpected end of json", re.IGNORECASE)
+_MALFORMED = re.compile(r"malformed response|parse (?:error|json)|unexpected end of json", re.IGNORECASE)
 _TOO_MUCH_OUTPUT = re.compile(r"exceeded the \d+ output token maximum")
 
 
