@@ -1,6 +1,6 @@
 """Language models: the planner that writes code and the sub-LM that ``llm_query`` asks.
 
-Real ones through ``dspy.LM``, scripted ones that ask nobody.
+Real ones through ``dspy.LM`` or the user's own Claude Code, scripted ones that ask nobody.
 Importing this package imports neither dspy nor yaml.
 """
 
