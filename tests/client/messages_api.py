@@ -25,6 +25,7 @@ class Request:
     path: str
     headers: Mapping[str, str]
     body: Mapping[str, Any]
+    raw: bytes = b""
 
     @property
     def model(self) -> str:
@@ -53,9 +54,9 @@ class Request:
 
 @dataclass(frozen=True)
 class Step:
-    """What to answer once, to the first request for which ``when`` holds."""
+    """What to answer once, to the first request for which ``when`` holds; blocks may be made from the request."""
 
-    blocks: Sequence[Block]
+    blocks: Sequence[Block] | Callable[[Request], Sequence[Block]]
     when: Callable[[Request], bool] = lambda _request: True
 
 
@@ -104,9 +105,10 @@ class MessagesApi:
             self.requests.append(request)
             step = next((step for step in self._steps if request.tools and step.when(request)), None)
             if step is None:
-                return say("Done.").blocks
+                return [{"type": "text", "text": "Done."}]
             self._steps.remove(step)
-            return [self._identified(block) for block in step.blocks]
+            blocks = step.blocks(request) if callable(step.blocks) else step.blocks
+            return [self._identified(block) for block in blocks]
 
     def _identified(self, block: Block) -> Block:
         return {"id": f"toolu_{next(self._ids):04}", **block} if block["type"] == "tool_use" else block
@@ -132,7 +134,7 @@ def _handler(api: MessagesApi) -> type[BaseHTTPRequestHandler]:
             if self.path.split("?")[0] != "/v1/messages":
                 self._send(404, "application/json", b'{"type":"error","error":{"type":"not_found_error"}}')
                 return
-            request = Request(self.path, dict(self.headers), json.loads(raw))
+            request = Request(self.path, dict(self.headers), json.loads(raw), raw)
             blocks = api.answer(request)
             if request.body.get("stream"):
                 self._send(200, "text/event-stream", b"".join(_stream(request.model, blocks)))

@@ -77,13 +77,16 @@ class DriverClient:
             self._send({"type": "configure", "tools": tools, "fields": fields})
             self._configured = (list(tools), None if fields is None else [dict(field) for field in fields])
 
-    def execute(self, code: str, variables: Mapping[str, Any], *, step: int) -> Outcome:
+    def execute(
+        self, code: str, variables: Mapping[str, Any], *, step: int, limits: Limits | None = None
+    ) -> Outcome:
         """Run one cell and return how it ended.
 
         Args:
             code: Python source.
             variables: what to bind first, by name.
             step: the number under which the planner knows this cell; 0 for one that it does not see.
+            limits: bounds on this cell; by default those of the client.
 
         Raises:
             CrossingError: a variable cannot cross; nothing was run.
@@ -101,7 +104,7 @@ class DriverClient:
         for value in binding.forget:
             self._send({"type": "forget", "value": value})
         self._number += 1
-        limits = self._limits
+        limits = limits or self._limits
         header = {
             "type": "execute",
             "id": self._number,
@@ -115,24 +118,24 @@ class DriverClient:
         self._running, self._tool_raised = self._number, None
         try:
             self._send(header, code.encode("utf-8", "surrogatepass"))
-            done = self._until_done()
+            done = self._until_done(limits)
         finally:
             self._running = None
         if self._tool_raised is not None:
             raise self._tool_raised
         return Outcome.of(done, step)
 
-    def _until_done(self) -> Frame:
+    def _until_done(self, limits: Limits) -> Frame:
         try:
-            return self._pump(self._limits.timeout)
+            return self._pump(limits.timeout, limits.grace)
         except KeyboardInterrupt:
             self.interrupt()
-            self._pump(0.0)
+            self._pump(0.0, limits.grace)
             raise
 
-    def _pump(self, seconds: float | None) -> Frame:
+    def _pump(self, seconds: float | None, grace: float) -> Frame:
         """Answer tool calls until the cell's terminal frame arrives."""
-        patience = None if seconds is None else seconds + self._limits.grace + _ANSWER_SECONDS
+        patience = None if seconds is None else seconds + grace + _ANSWER_SECONDS
         deadline = None if patience is None else time.monotonic() + patience
         context = contextvars.copy_context()
         while True:
@@ -180,6 +183,20 @@ class DriverClient:
             pass
         return _text(frame.payload) if frame.header["ok"] else None
 
+    def check(self) -> None:
+        """Look whether the driver is still there. Not during an execute.
+
+        Raises:
+            SandboxError: it is gone.
+        """
+        try:
+            data = self._live().receive(0.0)
+        except TimeoutError:
+            return
+        if not data:
+            raise _gone()
+        self._received.extend(self._frames.feed(data))
+
     def close(self) -> None:
         """End the driver. Idempotent."""
         connection, self._connection = self._connection, None
@@ -202,13 +219,17 @@ class DriverClient:
                 timeout = None if deadline is None else max(0.0, deadline - time.monotonic())
                 data = self._live().receive(timeout)
                 if not data:
-                    raise SandboxError("the sandbox has ended.", remedy="Run `fleet-rlm doctor`.")
+                    raise _gone()
                 self._received.extend(self._frames.feed(data))
         except FrameError as error:
             raise SandboxError(f"the driver sent what is not a frame: {error}.") from error
         except TimeoutError:
             raise SandboxError(f"{late} in time.", remedy="Run `fleet-rlm doctor`.") from None
         return checked(self._received.popleft())
+
+
+def _gone() -> SandboxError:
+    return SandboxError("the sandbox has ended.", remedy="Run `fleet-rlm doctor`.")
 
 
 def _text(payload: bytes) -> str:

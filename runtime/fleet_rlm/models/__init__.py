@@ -6,6 +6,6 @@ Importing this package imports neither dspy nor yaml.
 
 from __future__ import annotations
 
-from fleet_rlm.models.factory import configure_planner_from_env, planner_and_sub_lm
+from fleet_rlm.models.factory import configure_planner_from_env, planner_and_sub_lm, sub_lm
 
-__all__ = ["configure_planner_from_env", "planner_and_sub_lm"]
+__all__ = ["configure_planner_from_env", "planner_and_sub_lm", "sub_lm"]

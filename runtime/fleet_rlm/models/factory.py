@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import dspy
 
-__all__ = ["configure_planner_from_env", "planner_and_sub_lm"]
+__all__ = ["configure_planner_from_env", "planner_and_sub_lm", "sub_lm"]
 
 PROVIDER_KEYS: Mapping[str, str] = {
     "anthropic": "ANTHROPIC_API_KEY",
@@ -69,6 +69,23 @@ def planner_and_sub_lm(
     return lm, _sub_lm(lm, planner, sub, settings)
 
 
+def sub_lm(settings: Settings, sub_model: str | None = None) -> dspy.LM:
+    """Return only the sub-LM, for code that is written by somebody else than a planner of ours.
+
+    Args:
+        settings: keys, addresses and limits.
+        sub_model: its name; ``settings.sub_model``, then ``settings.model``, by default.
+
+    Raises:
+        ConfigurationError: no model is named, its key is missing, or its script cannot be used.
+    """
+    name = sub_model or settings.sub_model
+    if not name or name == settings.model or _is_script(name):
+        return planner_and_sub_lm(settings, name)[1]
+    planner = settings.model or name
+    return _language_model(name, settings, **_sub_access(planner, name, settings), for_sub=True)
+
+
 def configure_planner_from_env() -> bool:
     """Configure dspy with the planner that the environment, a ``.env`` or the user's configuration names.
 
@@ -98,11 +115,16 @@ def _is_script(model: str | None) -> bool:
 def _sub_lm(lm: dspy.LM, planner: str, sub: str, settings: Settings) -> dspy.LM:
     if sub == planner and not settings.sub_api_key and not settings.sub_api_base:
         return lm.copy()
+    return _language_model(sub, settings, **_sub_access(planner, sub, settings), for_sub=True)
+
+
+def _sub_access(planner: str, sub: str, settings: Settings) -> dict[str, str | None]:
+    """The sub-model's key and address. Either is one provider's; handing it to another would reveal it."""
     same_provider = _provider(sub) == _provider(planner)
-    # A key or an address is one provider's; handing it to another would reveal it.
-    key = settings.sub_api_key or (settings.api_key if same_provider else None)
-    base = settings.sub_api_base or (settings.api_base if same_provider else None)
-    return _language_model(sub, settings, key=key, base=base, for_sub=True)
+    return {
+        "key": settings.sub_api_key or (settings.api_key if same_provider else None),
+        "base": settings.sub_api_base or (settings.api_base if same_provider else None),
+    }
 
 
 def _provider(model: str) -> str:

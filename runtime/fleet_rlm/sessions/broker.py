@@ -1,0 +1,321 @@
+"""The process that holds one session: answers its clients, and ends with it.
+
+The main thread only listens: it must hear an interrupt, a ``stop`` or the end of a client while code runs.
+Requests that need the sandbox run one at a time on a thread of their own; another client's is told that the
+session is busy, or waits its turn if it asked to.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import signal
+import socket
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fleet_rlm.errors import FleetError, SandboxError, SessionBusyError, SessionError
+from fleet_rlm.protocol import FrameError
+from fleet_rlm.sessions.saving import save
+from fleet_rlm.sessions.session import Session, ended_by
+from fleet_rlm.sessions.wire import Connection, error_data, fail_late_sends, peer_is_us
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fleet_rlm.protocol import Frame
+
+__all__ = ["Broker"]
+
+_TICK_SECONDS = 2.0  # how late the end of a sandbox that died while nobody used it may be noticed
+_LAST_WORDS_SECONDS = 5.0
+
+
+@dataclass
+class _Request:
+    """What one client asked for; ``until`` is how long it is ready to wait for its turn."""
+
+    client: Connection
+    frame: Frame
+    until: float = 0.0
+
+
+@dataclass
+class _State:
+    """What has happened since the loop looked last; written by the working thread."""
+
+    running: _Request | None = None
+    finished: threading.Event = field(default_factory=threading.Event)
+    ending: str | None = None
+
+
+class Broker:
+    """Serves one session until it ends.
+
+    Args:
+        session: started.
+        listener: bound and listening; closed at the end.
+        idle_timeout: seconds without a request after which the session ends.
+        status: further facts for a status.
+    """
+
+    def __init__(
+        self, session: Session, listener: socket.socket, idle_timeout: float, status: dict[str, Any]
+    ) -> None:
+        self._session = session
+        self._listener = listener
+        self._idle_timeout = idle_timeout
+        self._status = status
+        self._state = _State()
+        self._waiting: deque[_Request] = deque()
+        self._used = time.monotonic()
+        self._selector = selectors.DefaultSelector()
+        self._wake, self._waker = socket.socketpair()
+        self._waker.settimeout(0)
+        self._thread: threading.Thread | None = None
+
+    def run(self) -> str:
+        """Serve, and return why the session has ended; every process of its sandbox is gone then."""
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._terminate)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
+        self._selector.register(self._wake, selectors.EVENT_READ, None)
+        self._selector.register(self._listener, selectors.EVENT_READ, None)
+        while self._state.ending is None:
+            for key, _ in self._selector.select(self._patience()):
+                self._attend(key)
+            self._turn()
+        return self._close(self._state.ending)
+
+    def emit(self, event: dict[str, Any]) -> None:
+        """Tell the client that is being served of progress; from any thread."""
+        running = self._state.running
+        if running is not None:
+            running.client.tell("event", event)
+
+    # Listening
+
+    def _attend(self, key: selectors.SelectorKey) -> None:
+        if key.fileobj is self._wake:
+            self._wake.recv(1 << 12)
+        elif key.fileobj is self._listener:
+            self._accept()
+        else:
+            self._hear(key.data)
+
+    def _accept(self) -> None:
+        end, _ = self._listener.accept()
+        if not peer_is_us(end):
+            end.close()
+            return
+        fail_late_sends(end)
+        self._selector.register(end, selectors.EVENT_READ, Connection(end))
+
+    def _hear(self, client: Connection) -> None:
+        try:
+            frames = client.receive()
+        except FrameError:
+            frames = None
+        if frames is None:
+            self._forget(client)
+            return
+        for frame in frames:
+            self._obey(client, frame)
+
+    def _forget(self, client: Connection) -> None:
+        """A client is gone: nobody wants what runs for it."""
+        self._selector.unregister(client.end)
+        self._waiting = deque(request for request in self._waiting if request.client is not client)
+        running = self._state.running
+        if running is not None and running.client is client:
+            self._session.interrupt()
+        else:
+            client.close()
+
+    def _obey(self, client: Connection, frame: Frame) -> None:
+        kind = frame.header["type"]
+        self._used = time.monotonic()
+        if kind == "status":
+            client.tell("reply", self.status())
+        elif kind == "stop":
+            self._state.ending = "it was stopped"
+        elif kind == "cancel":
+            self._waiting = deque(request for request in self._waiting if request.client is not client)
+            if self._state.running is not None and self._state.running.client is client:
+                self._session.interrupt()
+        elif kind in _OPERATIONS:
+            wait = float(frame.header.get("wait", 0.0))
+            self._waiting.append(_Request(client, frame, time.monotonic() + wait))
+            self._turn()
+            if wait and self._is_waiting(client):
+                client.tell("event", {"event": "waiting"})
+        else:
+            client.tell("error", error_data(SessionError(f"This session does not know {kind!r}.")))
+
+    def _is_waiting(self, client: Connection) -> bool:
+        return any(request.client is client for request in self._waiting)
+
+    def status(self) -> dict[str, Any]:
+        """What ``list`` shows of a live session."""
+        session, busy = self._session, self._state.running is not None
+        return {
+            **self._status,
+            "state": "busy" if busy else "idle",
+            "idle_seconds": 0.0 if busy else round(time.monotonic() - self._used, 1),
+            "variables": session.loaded,
+            "steps": session.steps,
+            "used": session.budget.used(),
+            "limits": vars(session.budget.limits),
+        }
+
+    # Working
+
+    def _turn(self) -> None:
+        """Begin the next request if none runs, refuse those that waited long enough, end what is over."""
+        state = self._state
+        if state.finished.is_set() and state.running is not None:
+            state.finished.clear()
+            state.running = None
+            self._used = time.monotonic()
+        if state.running is None and self._waiting:
+            self._work(self._waiting.popleft())
+        now = time.monotonic()
+        late = [request for request in self._waiting if request.until <= now]
+        for request in late:
+            self._waiting.remove(request)
+            request.client.tell("error", error_data(_busy()))
+        if state.running is None:
+            self._end_if_idle(now)
+
+    def _patience(self) -> float:
+        """Seconds until something is due."""
+        due = [request.until for request in self._waiting]
+        if self._state.running is None:
+            due.append(self._used + self._idle_timeout)
+        return min(_TICK_SECONDS, max(0.0, min(due, default=_TICK_SECONDS) - time.monotonic()))
+
+    def _end_if_idle(self, now: float) -> None:
+        if now - self._used >= self._idle_timeout:
+            self._state.ending = f"it was idle for {_spoken(self._idle_timeout)}"
+            return
+        try:
+            self._session.check()
+        except (FleetError, FrameError) as error:
+            self._state.ending = "its sandbox has ended" if isinstance(error, FrameError) else ended_by(error)
+
+    def _work(self, request: _Request) -> None:
+        self._session.begin()
+        self._state.running = request
+        self._thread = threading.Thread(target=self._perform, args=(request,), daemon=True)
+        self._thread.start()
+
+    def _perform(self, request: _Request) -> None:
+        try:
+            operation = _OPERATIONS[request.frame.header["type"]]
+            request.client.tell("reply", operation(self._session, request.frame))
+        except SandboxError as error:
+            self._state.ending = self._state.ending or ended_by(error)
+            request.client.tell("error", error_data(_over(self._session.name, self._state.ending)))
+        except FleetError as error:
+            request.client.tell("error", error_data(error))
+        except Exception as error:
+            what = f"This is a bug in fleet-rlm: {type(error).__name__}: {error}."
+            request.client.tell("error", error_data(SessionError(what, remedy="The session's log has more.")))
+            raise
+        finally:
+            self._state.finished.set()
+            self._wake_up()
+
+    def _wake_up(self) -> None:
+        with contextlib.suppress(OSError):  # full: it is awake already
+            self._waker.send(b"\0")
+
+    def _terminate(self, number: int, _frame: object) -> None:
+        self._state.ending = (
+            self._state.ending or f"its process was told to end by {signal.Signals(number).name}"
+        )
+
+    def _close(self, why: str) -> str:
+        self._listener.close()
+        self._session.close()
+        if self._thread is not None:
+            self._thread.join(_LAST_WORDS_SECONDS)
+        over = error_data(_over(self._session.name, why))
+        for request in self._waiting:
+            request.client.tell("error", over)
+        return why
+
+    def farewell(self) -> None:
+        """Close every connection, by which clients of ``stop`` know that the end is written down."""
+        for key in list(self._selector.get_map().values()):
+            if isinstance(key.data, Connection):
+                key.data.close()
+
+
+def _busy() -> SessionBusyError:
+    return SessionBusyError(
+        "The session is busy: somebody else's code is running in it.",
+        remedy="Try again later, or wait your turn with --wait SECONDS.",
+    )
+
+
+def _over(name: str, why: str) -> SessionError:
+    return SessionError(f"The session {name} has ended: {why}.", remedy="Start it anew with `session load`.")
+
+
+def _spoken(seconds: float) -> str:
+    return f"{seconds / 60:g} minutes" if seconds >= 120 else f"{seconds:g} seconds"  # noqa: PLR2004
+
+
+def _load(session: Session, frame: Frame) -> dict[str, Any]:
+    header = frame.header
+    os.chdir(header["cwd"])
+    try:
+        return session.load(header["sources"], header["name"], frame.payload if header["stdin"] else None)
+    finally:
+        os.chdir("/")  # the folder stays free to be removed or unmounted
+
+
+def _execute(session: Session, frame: Frame) -> dict[str, Any]:
+    return session.execute(frame.payload.decode("utf-8", "surrogatepass"), frame.header.get("timeout"))
+
+
+def _ask(session: Session, frame: Frame) -> dict[str, Any]:
+    header = frame.header
+    return session.ask(
+        frame.payload.decode("utf-8", "surrogatepass"),
+        header["variable"],
+        size=header["size"],
+        overlap=header["overlap"],
+        match=header["match"],
+        save_as=header["save_as"],
+    )
+
+
+def _save(session: Session, frame: Frame) -> dict[str, Any]:
+    variable, folder = frame.header["variable"], Path(frame.header["folder"])
+    files = save(session.value(variable), variable, folder, replace=frame.header["replace"])
+    chars = sum(path.stat().st_size for path in files)
+    return {
+        "session": session.name,
+        "variable": variable,
+        "files": [str(path) for path in files],
+        "bytes": chars,
+    }
+
+
+_OPERATIONS: dict[str, Callable[[Session, Frame], dict[str, Any]]] = {
+    "load": _load,
+    "exec": _execute,
+    "vars": lambda session, _: session.variables(),
+    "output": lambda session, frame: session.output(frame.header["step"]),
+    "answer": lambda session, _: session.answer(),
+    "ask": _ask,
+    "save": _save,
+}
