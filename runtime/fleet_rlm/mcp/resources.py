@@ -23,7 +23,7 @@ class Found(NamedTuple):
 
 def listed(place: Place) -> list[Found]:
     """Return the resources that are there without knowing a step's number. Blocks."""
-    live = [row["session"] for row in place.sessions.list() if row["state"] != "ended"]
+    live = [row["session"] for row in place.sessions.all() if row["state"] != "ended"]
     answers = [Found(addresses.answer_of(name), f"what session {name} has submitted last") for name in live]
     runs = [
         Found(addresses.run_result(number), f"whole result of run {number}") for number in sorted(place.runs)

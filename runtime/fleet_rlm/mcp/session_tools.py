@@ -134,7 +134,7 @@ async def status(place: Place, given: Mapping[str, Any], progress: Progress) -> 
 def _status(place: Place, name: str | None) -> Result:
     if name:
         place.find(name)
-    rows = [row for row in place.sessions.list() if name in (None, row["session"])]
+    rows = [row for row in place.sessions.all() if name in (None, row["session"])]
     live = [row for row in rows if row["state"] != "ended"]
     here = [row for row in live if row["folder"] == place.folder]
     blocks = [_block(place, row) for row in live]
@@ -201,5 +201,5 @@ def _stop(place: Place, name: str | None, *, every: bool) -> Result:
 
 
 def _live(place: Place) -> list[Handle]:
-    rows = [row for row in place.sessions.list() if row["state"] != "ended"]
+    rows = [row for row in place.sessions.all() if row["state"] != "ended"]
     return [place.sessions.find(row["session"]) for row in rows]
