@@ -102,7 +102,10 @@ def sub_lm(settings: Settings, sub_model: str | None = None) -> dspy.LM:
     """
     name = sub_model or settings.sub_model
     if not name or name == settings.model or _is_script(name):
-        return planner_and_sub_lm(settings, name)[1]
+        sub = planner_and_sub_lm(settings, name)[1]
+        if not (name or settings.model):
+            sub.remark = f"No model is configured, so Claude Code is asked: {claude_code.SUB_MODEL}."
+        return sub
     planner = settings.model or name
     return _language_model(name, settings, **_sub_access(planner, name, settings), for_sub=True)
 

@@ -107,9 +107,20 @@ class SubModel:
             model = make(self._settings, self._name)
         except FleetError as error:
             raise _whole(error) from None
-        if notice := getattr(model, "notice", ""):
-            self._emit({"event": "notice", "text": notice})
+        for about in ("notice", "remark"):
+            if text := getattr(model, about, ""):
+                self._emit({"event": "notice", "text": text})
         return model
+
+    def stop(self, *, for_good: bool) -> None:
+        """Give up the answers that are under way, where the model can be told; from any thread.
+
+        Args:
+            for_good: ask nothing more either.
+        """
+        stop = getattr(self._model, "stop", None)
+        if stop is not None:
+            stop(for_good=for_good)
 
     def _ask(self, model: Any, prompt: str) -> str:
         from fleet_rlm.models.errors import model_errors  # noqa: PLC0415 - dspy is loaded by now

@@ -65,8 +65,8 @@ class Session:
         )
         self.emit: Callable[[dict[str, Any]], None] = lambda _event: None
         self._fields = [{"name": field, **({"type": kind} if kind else {})} for field, kind in options.fields]
-        model = SubModel(settings, options.sub_model, self.budget, self._tell)
-        self._tools = model.tools()
+        self._model = SubModel(settings, options.sub_model, self.budget, self._tell)
+        self._tools = self._model.tools()
         self._loaded: dict[str, Any] = {}
         self._mappings: dict[str, str] = {}
         self._answer: tuple[int, dict[str, Any]] | None = None
@@ -96,6 +96,7 @@ class Session:
 
     def close(self) -> None:
         """End the driver. Idempotent."""
+        self._model.stop(for_good=True)
         self._client.close()
 
     def begin(self) -> None:
@@ -106,6 +107,7 @@ class Session:
         """Stop what the running request does, from another thread."""
         self._cancelled = True
         self._client.interrupt()
+        self._model.stop(for_good=False)
 
     # What clients ask for
 
