@@ -23,6 +23,7 @@ from client.run import Client
 from hooks.plugin import BARE_PATH
 
 COMMAND = Path(sys.executable).with_name("fleet-rlm")
+AGENT_TYPE = "general-purpose"
 PROMPT, AGENT = "What went wrong in big.log?", "Look closer at the hits."
 FILLER = "nobody-may-ever-read-this-line-in-a-conversation"
 LINES = 1_000_000
@@ -72,6 +73,10 @@ class Shell:
 
     tools = "Bash"
 
+    def offered(self, _request: Request) -> bool:
+        """Whether the model has been told of it."""
+        return True
+
     def load(self) -> Step:
         """Load the log."""
         return use("Bash", command="fleet-rlm session load big.log")
@@ -89,7 +94,34 @@ class Shell:
         return use("Bash", command="fleet-rlm session stop")
 
 
-WAYS: list[Any] = [Shell]
+class Mcp:
+    """What the model does with the server's tools."""
+
+    prefix = "mcp__plugin_fleet-rlm_rlm__"
+    tools = f"{prefix}*,Bash"
+
+    def offered(self, request: Request) -> bool:
+        """Whether the model has been told of it: by its name, if the client keeps the whole for later."""
+        return f"{self.prefix}load".encode() in request.raw
+
+    def load(self) -> Step:
+        """Load the log."""
+        return use(f"{self.prefix}load", paths=["big.log"])
+
+    def execute(self, code: str) -> Step:
+        """Execute code in the session of the folder."""
+        return use(f"{self.prefix}execute", code=code)
+
+    def answer(self) -> Step:
+        """Look at the session; what was submitted is told at once."""
+        return use(f"{self.prefix}status")
+
+    def stop(self) -> Step:
+        """End the session."""
+        return use(f"{self.prefix}stop")
+
+
+WAYS: list[Any] = [Shell, Mcp]
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__.lower())
@@ -110,17 +142,27 @@ def test_one_session_serves_a_conversation_and_its_subagents(equipped, log, way)
         drive.load(),
         drive.execute("hits = grep(document, ' ERROR ')\nprint(len(document), len(hits))"),
         use(
-            "Agent", description="look", prompt=AGENT, subagent_type=_agent(equipped), run_in_background=False
+            "Agent",
+            description="look",
+            prompt=AGENT,
+            subagent_type=AGENT_TYPE or _agent(equipped),
+            run_in_background=False,
         ),
         drive.execute("number = int(line.split()[0])\nSUBMIT(f'{line.strip()} (line {number})')"),
         drive.answer(),
         Step(processes),
         Step(lambda request: [{"type": "text", "text": f"It was: {_submitted(request)}"}]),
     ]
-    script = [*(_for(_is_main, step) for step in steps), *(_for(_is_agent, step) for step in in_the_agent)]
+    # The client does not wait for a server that is slow to start, and a model does not use what is not offered.
+    waiting = [Step(use("Bash", command="sleep 1").blocks, lambda request: not drive.offered(request))] * 20
+    script = [
+        *waiting,
+        *(_for(_is_main, step) for step in steps),
+        *(_for(_is_agent, step) for step in in_the_agent),
+    ]
     conversation = equipped.run(PROMPT, script, options=(f"--allowedTools={drive.tools},Agent,Task",))
 
-    assert [] == conversation.unused, conversation.stderr
+    assert [] == [step for step in conversation.unused if step not in waiting], conversation.stderr
     told = "\n".join(conversation.turns[-1].texts())
     assert f"{log.stat().st_size} 1" in told
     assert any("the agent sees 1 hit" in text for turn in conversation.turns for text in turn.texts())
