@@ -7,9 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,55 +14,13 @@ from typing import Any
 
 import pytest
 
-from assets.rendering import write
+from client.equipped import FILLER
 from client.messages_api import Request, Step, say, use
 from client.run import Client
-from hooks.plugin import BARE_PATH
 
-COMMAND = Path(sys.executable).with_name("fleet-rlm")
 AGENT_TYPE = "general-purpose"
 PROMPT, AGENT = "What went wrong in big.log?", "Look closer at the hits."
-FILLER = "nobody-may-ever-read-this-line-in-a-conversation"
-LINES = 1_000_000
-CULPRIT = 777_777
 GONE_SECONDS = 15.0
-
-
-@pytest.fixture(params=["installed", "plugin"])
-def equipped(request, binary, home, tmp_path) -> Client:
-    """A client with everything of ours, put there by ``install`` or given as a plugin."""
-    cwd, commands = tmp_path / "work", home / ".local/bin"
-    cwd.mkdir()
-    commands.mkdir(parents=True)
-    for name in ("fleet-rlm", "fleet-rlm-scaffold"):
-        (commands / name).symlink_to(COMMAND.with_name(name))
-    environment = {"PATH": f"{commands}{os.pathsep}{BARE_PATH}"}
-    client = Client(binary, home, cwd, environment=environment)
-    if request.param == "plugin":
-        folder = write("plugin", tmp_path / "plugin")
-        return dataclasses.replace(client, options=(f"--plugin-dir={folder}",))
-    done = subprocess.run(
-        [str(commands / "fleet-rlm-scaffold"), "install", "--no-self-test"],
-        env={"HOME": str(home), **environment}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return client
-
-
-@pytest.fixture
-def log(tmp_path) -> Path:
-    """A log of about 60 MB in the working folder; one line tells what went wrong."""
-    path = tmp_path / "work" / "big.log"
-    with path.open("w", encoding="utf-8") as out:
-        for start in range(0, LINES, 10_000):
-            out.writelines(_line(number) for number in range(start, start + 10_000))
-    return path
-
-
-def _line(number: int) -> str:
-    if number == CULPRIT:
-        return f"{number} ERROR the disk of node-42 is full\n"
-    return f"{number} INFO {FILLER}\n"
 
 
 class Shell:
