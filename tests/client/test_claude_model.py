@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -56,7 +56,7 @@ def api(monkeypatch, tmp_path) -> Iterator[MessagesApi]:
     """A Messages API that this process's environment leads to; it answers ``ok`` until told otherwise."""
     with MessagesApi(toolless=lambda _request: "ok") as server:
         temporary = tmp_path / "tmp"
-        temporary.mkdir()
+        temporary.mkdir(exist_ok=True)
         for name, value in {
             "ANTHROPIC_BASE_URL": server.url,
             "ANTHROPIC_API_KEY": "dummy",
@@ -169,7 +169,6 @@ class Hostile:
 
     home: Path
     project: Path
-    places: list[str] = field(default_factory=list)
 
     @property
     def traces(self) -> list[str]:
@@ -193,7 +192,7 @@ def hostile(home, tmp_path, monkeypatch) -> Hostile:
     files = {
         home / ".claude/settings.json": found.hooks("user") | {"model": "claude-from-settings"},
         home / ".claude/CLAUDE.md": "HOSTILE",
-        home / ".claude.json": found.server("user-server"),
+        home / ".claude/.claude.json": found.server("user-server"),
         plugin / ".claude-plugin/plugin.json": {"name": "evil", "version": "0.1.0", "description": "HOSTILE"},
         plugin / "hooks/hooks.json": found.hooks("plugin"),
         plugin / ".mcp.json": found.server("plugin-server"),
@@ -203,6 +202,10 @@ def hostile(home, tmp_path, monkeypatch) -> Hostile:
         found.project / ".claude/settings.local.json": found.hooks("local"),
         found.project / "CLAUDE.md": "HOSTILE",
         found.project / ".mcp.json": found.server("project-server"),
+        # Clients work in folders below that for temporary files, where every user of a machine may write.
+        tmp_path / "tmp/.claude/settings.json": found.hooks("temporary"),
+        tmp_path / "tmp/CLAUDE.md": "HOSTILE",
+        tmp_path / "tmp/.mcp.json": found.server("temporary-server"),
     }
     for path, content in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
