@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -56,7 +56,7 @@ def api(monkeypatch, tmp_path) -> Iterator[MessagesApi]:
     """A Messages API that this process's environment leads to; it answers ``ok`` until told otherwise."""
     with MessagesApi(toolless=lambda _request: "ok") as server:
         temporary = tmp_path / "tmp"
-        temporary.mkdir()
+        temporary.mkdir(exist_ok=True)
         for name, value in {
             "ANTHROPIC_BASE_URL": server.url,
             "ANTHROPIC_API_KEY": "dummy",
@@ -169,7 +169,6 @@ class Hostile:
 
     home: Path
     project: Path
-    places: list[str] = field(default_factory=list)
 
     @property
     def traces(self) -> list[str]:
@@ -193,7 +192,7 @@ def hostile(home, tmp_path, monkeypatch) -> Hostile:
     files = {
         home / ".claude/settings.json": found.hooks("user") | {"model": "claude-from-settings"},
         home / ".claude/CLAUDE.md": "HOSTILE",
-        home / ".claude.json": found.server("user-server"),
+        home / ".claude/.claude.json": found.server("user-server"),
         plugin / ".claude-plugin/plugin.json": {"name": "evil", "version": "0.1.0", "description": "HOSTILE"},
         plugin / "hooks/hooks.json": found.hooks("plugin"),
         plugin / ".mcp.json": found.server("plugin-server"),
@@ -203,6 +202,10 @@ def hostile(home, tmp_path, monkeypatch) -> Hostile:
         found.project / ".claude/settings.local.json": found.hooks("local"),
         found.project / "CLAUDE.md": "HOSTILE",
         found.project / ".mcp.json": found.server("project-server"),
+        # Clients work in folders below that for temporary files, where every user of a machine may write.
+        tmp_path / "tmp/.claude/settings.json": found.hooks("temporary"),
+        tmp_path / "tmp/CLAUDE.md": "HOSTILE",
+        tmp_path / "tmp/.mcp.json": found.server("temporary-server"),
     }
     for path, content in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -318,6 +321,10 @@ SUBMIT(answers, json.dumps(asked == answers), len(answers))
 """
 
 
+AT_ONCE = 4
+"""How many clients a run may have."""
+
+
 class Model:
     """Plays planner and sub-model, with everything going wrong once in the middle of the parallel sub-calls."""
 
@@ -326,6 +333,7 @@ class Model:
         script.write_text(json.dumps({"steps": [{"code": PLAN}], "replies": [{"reply": "unused"}]}))
         self._script = load_script(str(script))
         self._lock = threading.Lock()
+        self._together = threading.Barrier(AT_ONCE)
         self.faults: dict[str, object] = {
             "chunk 1 ": OVERLOADED,
             "chunk 3 ": Fault.of(429, "rate_limit_error", "Slow down", retry_after="1"),
@@ -335,7 +343,7 @@ class Model:
         self.asked: list[str] = []
         self.planned: list[str] = []
         self.victims: list[int] = []
-        self.parallel = 0
+        self.most = 0
         self.run: psutil.Process | None = None
 
     def __call__(self, request: Received) -> str | Fault:
@@ -351,13 +359,15 @@ class Model:
             self.asked.append(f"{request.model}: {asked}")
             name = next((name for name in self.faults if asked.startswith(name)), "")
             fault = self.faults.pop(name) if name else None
-        time.sleep(0.3)  # so that several are under way at once
+            is_early = len(self.asked) <= AT_ONCE
+        if is_early:
+            self._together.wait(120)  # the first are all under way before any is answered
         return (fault() if callable(fault) else fault) or asked
 
     def killed(self) -> None:
         """Kill one of the clients that are under way, whichever it is."""
         clients = clients_of(self.run)
-        self.parallel = len(clients)
+        self.most = len(clients)
         os.kill(clients[-1].pid, signal.SIGKILL)
         self.victims.append(clients[-1].pid)
 
@@ -382,7 +392,7 @@ def start(binary, tmp_path, *more: str) -> subprocess.Popen[str]:
         str(Path(sys.executable).with_name("fleet-rlm")), "run-long-context", "--docs-path", str(document),
         "--query", "What is in it?", "--json", *more,
     ]  # fmt: skip
-    environment = {**os.environ, "FLEET_RLM_CLAUDE": str(binary), "FLEET_RLM_CLAUDE_PARALLEL": "4"}
+    environment = {**os.environ, "FLEET_RLM_CLAUDE": str(binary), "FLEET_RLM_CLAUDE_PARALLEL": str(AT_ONCE)}
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=environment
     )
@@ -407,7 +417,7 @@ def test_a_whole_run(binary, api, tmp_path):
     assert {"haiku"} == {asked.split("-")[1] for asked in model.asked}
     assert model.faults == {}
     assert len(model.victims) == 1
-    assert 2 <= model.parallel <= 4
+    assert 1 <= model.most <= AT_ONCE
     assert "line\nline" * 1000 not in json.dumps([request.body for request in api.requests])
 
 
@@ -454,13 +464,13 @@ def test_ending_a_run_ends_its_clients(number, binary, api, tmp_path):
 
     api.toolless = reply
     process = start(binary, tmp_path, *NAMED)
-    for _ in range(4):
+    for _ in range(AT_ONCE):
         assert reached.acquire(timeout=120)
     family = psutil.Process(process.pid).children(recursive=True)
-    assert len(clients_of(psutil.Process(process.pid))) == 4
+    assert len(clients_of(psutil.Process(process.pid))) == AT_ONCE
     process.send_signal(number)
     process.communicate(timeout=60)
     _gone, alive = psutil.wait_procs(family, timeout=30)
     over.set()
     assert alive == []
-    assert len(model.asked) <= 4
+    assert len(model.asked) <= AT_ONCE

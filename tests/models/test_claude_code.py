@@ -347,8 +347,8 @@ class TestFailures:
     def test_silence(self, claude):
         """A client that writes nothing for too long is killed, and its call is not repeated."""
         claude.plan(act(sleep=600))
-        with pytest.raises(dspy_errors.LMTimeoutError, match=r"said nothing for 2 s") as caught:
-            lm_of(claude, silence=2.0, retries=3)("x")
+        with pytest.raises(dspy_errors.LMTimeoutError, match=r"said nothing for 5 s") as caught:
+            lm_of(claude, silence=5.0, retries=3)("x")
         assert caught.value.remedy == "Try again, or wait longer with FLEET_RLM_LM_TIMEOUT."
         (call,) = claude.calls
         assert is_gone(call["pid"])
@@ -533,6 +533,30 @@ class TestStopping:
         asking.wait(LONG)
         assert claude.calls[0]["pid"] in [process.pid for process in family]
         until(lambda: all(is_gone(process.pid) for process in family))
+
+    def test_a_stopped_run_stops_its_models(self, claude, tmp_path):
+        """When a run is stopped its clients are killed at once, though the process that ran it goes on."""
+        claude.plan(act(sleep=600))
+        program = (
+            "import fleet_rlm, time\n"
+            "try:\n    fleet_rlm.run_basic('x', model='claude-code/haiku')\n"
+            "except KeyboardInterrupt:\n    print('stopped', flush=True)\n    time.sleep(600)\n"
+        )
+        running = subprocess.Popen(
+            [sys.executable, "-c", program],
+            stdout=subprocess.PIPE,
+            cwd=tmp_path,
+            env={**os.environ, "FLEET_RLM_CLAUDE": str(claude.program)},
+        )
+        try:
+            until(lambda: claude.calls)
+            running.send_signal(signal.SIGINT)
+            assert running.stdout.readline() == b"stopped\n"
+            until(lambda: is_gone(claude.calls[0]["pid"]))
+            assert running.poll() is None
+        finally:
+            running.kill()
+            running.communicate()
 
 
 class TestFinding:
