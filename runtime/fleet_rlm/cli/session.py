@@ -61,7 +61,12 @@ def load(paths: tuple[str, ...], name: str, session_name: str | None, wait: floa
     """
     stdin = sys.stdin.buffer.read() if "-" in paths else None
     handle, started = _sessions().find_or_start(session_name, on_event=_tell)
-    result = handle.load(paths, name=name, stdin=stdin, wait=wait, on_event=_tell)
+    try:
+        result = handle.load(paths, name=name, stdin=stdin, wait=wait, on_event=_tell)
+    except BaseException:
+        if started:  # for a text that is not there: leave nothing behind
+            handle.stop()
+        raise
     if as_json:
         _json({**result, "started": started})
         return
@@ -211,11 +216,7 @@ def list_(*, as_json: bool) -> None:
 def stop(name: str | None, session_name: str | None, *, every: bool, as_json: bool) -> None:
     """End a session and every process of it."""
     sessions = _sessions()
-    if every:
-        live = [one["session"] for one in sessions.all() if one["state"] != "ended"]
-        handles = [sessions.find(one) for one in live]
-    else:
-        handles = [sessions.find(name or session_name)]
+    handles = sessions.live() if every else [sessions.find(name or session_name)]
     for handle in handles:
         handle.stop()
     stopped = [handle.name for handle in handles]

@@ -78,7 +78,13 @@ class DriverClient:
             self._configured = (list(tools), None if fields is None else [dict(field) for field in fields])
 
     def execute(
-        self, code: str, variables: Mapping[str, Any], *, step: int, limits: Limits | None = None
+        self,
+        code: str,
+        variables: Mapping[str, Any],
+        *,
+        step: int,
+        limits: Limits | None = None,
+        begun: Callable[[], None] | None = None,
     ) -> Outcome:
         """Run one cell and return how it ended.
 
@@ -87,6 +93,7 @@ class DriverClient:
             variables: what to bind first, by name.
             step: the number under which the planner knows this cell; 0 for one that it does not see.
             limits: bounds on this cell; by default those of the client.
+            begun: called once the cell can be interrupted; an ``interrupt`` before had no effect.
 
         Raises:
             CrossingError: a variable cannot cross; nothing was run.
@@ -118,6 +125,8 @@ class DriverClient:
         self._running, self._tool_raised = self._number, None
         try:
             self._send(header, code.encode("utf-8", "surrogatepass"))
+            if begun is not None:
+                begun()
             done = self._until_done(limits)
         finally:
             self._running = None

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from fleet_rlm.config.redact import Redactor
-from fleet_rlm.errors import FleetError
+from fleet_rlm.errors import FleetError, SessionError
 from fleet_rlm.sessions.budget import BudgetError
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ class SubModel:
         name: the model, instead of the one that is configured.
         budget: what calls are taken from.
         emit: is told, as JSON data, what the model is and how far a batch is; on the thread that asks.
+        request: returns an event that is set when the running request is over or interrupted: what is left
+            of a batch is not asked then, because nobody will see the answers and somebody would pay for them.
     """
 
     def __init__(
@@ -36,11 +38,14 @@ class SubModel:
         name: str | None,
         budget: Budget,
         emit: Callable[[dict[str, Any]], None],
+        request: Callable[[], threading.Event],
     ) -> None:
         self._settings = settings
         self._name = name
         self._budget = budget
         self._emit = emit
+        self._request = request
+        self._slots = threading.BoundedSemaphore(settings.concurrency)  # code may ask from threads of its own
         self._redactor = Redactor.of(settings.secrets, os.environ)
         self._making = threading.Lock()
         self._model: Any = None
@@ -60,11 +65,7 @@ class SubModel:
             BudgetError: a limit of the session is reached.
             FleetError: the model is missing, refused or failed.
         """
-        if not isinstance(prompt, str):
-            raise TypeError(f"llm_query takes a str, not {type(prompt).__name__}")
-        model = self._ready()
-        with self._budget.call():
-            return self._ask(model, prompt)
+        return self._query(prompt, self._request())
 
     def llm_query_batched(self, prompts: list[str]) -> list[str]:
         """Ask many questions at once; one that fails is an ``[ERROR] …`` in its place."""
@@ -74,25 +75,37 @@ class SubModel:
         if not prompts:
             return []
         self._ready()
+        over = self._request()
         counting, answered = threading.Lock(), 0
 
         def ask(prompt: str) -> str:
             nonlocal answered
-            answer = self._answer_or_error(prompt)
+            answer = self._answer_or_error(prompt, over)
             with counting:
                 answered += 1
                 now = answered
-            self._emit({"event": "asked", "done": now, "total": len(prompts)})
+            if not over.is_set():
+                self._emit({"event": "asked", "done": now, "total": len(prompts)})
             return answer
 
         with ThreadPoolExecutor(max_workers=min(self._settings.concurrency, len(prompts))) as pool:
             return list(pool.map(ask, prompts))
 
-    def _answer_or_error(self, prompt: str) -> str:
+    def _answer_or_error(self, prompt: str, over: threading.Event) -> str:
         try:
-            return self.llm_query(prompt)
+            return self._query(prompt, over)
         except (BudgetError, FleetError, TypeError) as error:
             return f"[ERROR] {type(error).__name__}: {error}"
+
+    def _query(self, prompt: str, over: threading.Event) -> str:
+        if not isinstance(prompt, str):
+            raise TypeError(f"llm_query takes a str, not {type(prompt).__name__}")
+        model = self._ready()
+        with self._slots:
+            if over.is_set():
+                raise SessionError("not asked: the step was interrupted or had ended")
+            with self._budget.call():
+                return self._ask(model, prompt)
 
     def _ready(self) -> Any:
         with self._making:

@@ -14,12 +14,13 @@ import signal
 import socket
 import threading
 import time
+import traceback
 from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fleet_rlm.errors import FleetError, SandboxError, SessionBusyError, SessionError
+from fleet_rlm.errors import DocumentError, FleetError, SandboxError, SessionBusyError, SessionError
 from fleet_rlm.protocol import FrameError
 from fleet_rlm.sessions.saving import save
 from fleet_rlm.sessions.session import Session, ended_by
@@ -34,6 +35,10 @@ __all__ = ["Broker"]
 
 _TICK_SECONDS = 2.0  # how late the end of a sandbox that died while nobody used it may be noticed
 _LAST_WORDS_SECONDS = 5.0
+_DISMISSED_SECONDS = (
+    5.0  # what was interrupted ends within its grace of two seconds, and nobody is refused for it
+)
+_MOST_CLIENTS = 200  # connections at once; descriptors may end at 256
 
 
 @dataclass
@@ -50,6 +55,7 @@ class _State:
     """What has happened since the loop looked last; written by the working thread."""
 
     running: _Request | None = None
+    dismissed: bool = False
     finished: threading.Event = field(default_factory=threading.Event)
     ending: str | None = None
 
@@ -62,15 +68,22 @@ class Broker:
         listener: bound and listening; closed at the end.
         idle_timeout: seconds without a request after which the session ends.
         status: further facts for a status.
+        is_known: whether clients can still find the session.
     """
 
     def __init__(
-        self, session: Session, listener: socket.socket, idle_timeout: float, status: dict[str, Any]
+        self,
+        session: Session,
+        listener: socket.socket,
+        idle_timeout: float,
+        status: dict[str, Any],
+        is_known: Callable[[], bool],
     ) -> None:
         self._session = session
         self._listener = listener
         self._idle_timeout = idle_timeout
         self._status = status
+        self._is_known = is_known
         self._state = _State()
         self._waiting: deque[_Request] = deque()
         self._used = time.monotonic()
@@ -110,12 +123,19 @@ class Broker:
             self._hear(key.data)
 
     def _accept(self) -> None:
-        end, _ = self._listener.accept()
-        if not peer_is_us(end):
-            end.close()
+        try:
+            end, _ = self._listener.accept()
+        except OSError:  # it has gone again, or there is no descriptor left for it
             return
         fail_late_sends(end)
-        self._selector.register(end, selectors.EVENT_READ, Connection(end))
+        client = Connection(end)
+        if not peer_is_us(end):
+            client.close()
+        elif len(self._selector.get_map()) > _MOST_CLIENTS:
+            client.tell("error", error_data(_crowded()))
+            client.close()
+        else:
+            self._selector.register(end, selectors.EVENT_READ, client)
 
     def _hear(self, client: Connection) -> None:
         try:
@@ -125,32 +145,43 @@ class Broker:
         if frames is None:
             self._forget(client)
             return
-        for frame in frames:
-            self._obey(client, frame)
+        try:
+            for frame in frames:
+                self._obey(client, frame)
+        except (TypeError, ValueError):
+            client.tell("error", error_data(SessionError("A request has a field that cannot be used.")))
+            self._forget(client)
 
     def _forget(self, client: Connection) -> None:
         """A client is gone: nobody wants what runs for it."""
         self._selector.unregister(client.end)
+        self._withdraw(client)
+        client.close()
+
+    def _withdraw(self, client: Connection) -> bool:
+        """Give up what a client asked for; whether it was still waiting for its turn."""
+        before = len(self._waiting)
         self._waiting = deque(request for request in self._waiting if request.client is not client)
         running = self._state.running
-        if running is not None and running.client is client:
+        if running is not None and running.client is client and not self._state.finished.is_set():
+            self._state.dismissed = True
             self._session.interrupt()
-        else:
-            client.close()
+        return len(self._waiting) < before
 
     def _obey(self, client: Connection, frame: Frame) -> None:
         kind = frame.header["type"]
-        self._used = time.monotonic()
         if kind == "status":
             client.tell("reply", self.status())
         elif kind == "stop":
             self._state.ending = "it was stopped"
         elif kind == "cancel":
-            self._waiting = deque(request for request in self._waiting if request.client is not client)
-            if self._state.running is not None and self._state.running.client is client:
-                self._session.interrupt()
+            if self._withdraw(client):
+                client.tell("error", error_data(_withdrawn()))
         elif kind in _OPERATIONS:
             wait = float(frame.header.get("wait", 0.0))
+            if self._state.dismissed:
+                wait = max(wait, _DISMISSED_SECONDS)
+            self._used = time.monotonic()
             self._waiting.append(_Request(client, frame, time.monotonic() + wait))
             self._turn()
             if wait and self._is_waiting(client):
@@ -181,7 +212,7 @@ class Broker:
         state = self._state
         if state.finished.is_set() and state.running is not None:
             state.finished.clear()
-            state.running = None
+            state.running, state.dismissed = None, False
             self._used = time.monotonic()
         if state.running is None and self._waiting:
             self._work(self._waiting.popleft())
@@ -204,6 +235,9 @@ class Broker:
         if now - self._used >= self._idle_timeout:
             self._state.ending = f"it was idle for {_spoken(self._idle_timeout)}"
             return
+        if not self._is_known():
+            self._state.ending = "its files were removed"
+            return
         try:
             self._session.check()
         except (FleetError, FrameError) as error:
@@ -216,21 +250,24 @@ class Broker:
         self._thread.start()
 
     def _perform(self, request: _Request) -> None:
+        kind, data = self._answer(request.frame)
+        self._session.end()
+        self._state.finished.set()  # before it is told: whoever hears it may ask again at once
+        self._wake_up()
+        request.client.tell(kind, data)
+
+    def _answer(self, frame: Frame) -> tuple[str, dict[str, Any]]:
         try:
-            operation = _OPERATIONS[request.frame.header["type"]]
-            request.client.tell("reply", operation(self._session, request.frame))
+            return "reply", _OPERATIONS[frame.header["type"]](self._session, frame)
         except SandboxError as error:
             self._state.ending = self._state.ending or ended_by(error)
-            request.client.tell("error", error_data(_over(self._session.name, self._state.ending)))
+            return "error", error_data(_over(self._session.name, self._state.ending))
         except FleetError as error:
-            request.client.tell("error", error_data(error))
-        except Exception as error:
+            return "error", error_data(error)
+        except Exception as error:  # noqa: BLE001 - a bug: told to the client, and in the log
+            traceback.print_exc()
             what = f"This is a bug in fleet-rlm: {type(error).__name__}: {error}."
-            request.client.tell("error", error_data(SessionError(what, remedy="The session's log has more.")))
-            raise
-        finally:
-            self._state.finished.set()
-            self._wake_up()
+            return "error", error_data(SessionError(what, remedy="The session's log has more."))
 
     def _wake_up(self) -> None:
         with contextlib.suppress(OSError):  # full: it is awake already
@@ -265,6 +302,17 @@ def _busy() -> SessionBusyError:
     )
 
 
+def _crowded() -> SessionBusyError:
+    return SessionBusyError(
+        f"The session has {_MOST_CLIENTS} clients at once, and takes no more.",
+        remedy="End some of the commands that wait for it.",
+    )
+
+
+def _withdrawn() -> SessionError:
+    return SessionError("The request was cancelled before its turn.")
+
+
 def _over(name: str, why: str) -> SessionError:
     return SessionError(f"The session {name} has ended: {why}.", remedy="Start it anew with `session load`.")
 
@@ -275,7 +323,10 @@ def _spoken(seconds: float) -> str:
 
 def _load(session: Session, frame: Frame) -> dict[str, Any]:
     header = frame.header
-    os.chdir(header["cwd"])
+    try:
+        os.chdir(header["cwd"])
+    except OSError as error:
+        raise DocumentError(f"{header['cwd']} cannot be entered: {error.strerror}.") from None
     try:
         return session.load(header["sources"], header["name"], frame.payload if header["stdin"] else None)
     finally:

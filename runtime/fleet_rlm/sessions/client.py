@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +36,6 @@ class Call:
     def __init__(self, connection: Connection, lost: Callable[[], SessionError]) -> None:
         self._connection = connection
         self._lost = lost
-        self._cancelled = threading.Event()
 
     def result(self, on_event: OnEvent | None = None) -> dict[str, Any]:
         """Wait for the answer.
@@ -61,13 +59,10 @@ class Call:
                         on_event(data)
             except FrameError as error:
                 raise SessionError(f"The session answers nonsense: {error}.") from None
-        if self._cancelled.is_set():
-            raise SessionError("The request was cancelled before its turn.")
         raise self._lost()
 
     def cancel(self) -> None:
         """Interrupt what runs for this request, from any thread; ``result`` then says so."""
-        self._cancelled.set()
         with contextlib.suppress(OSError):
             self._connection.send({"type": "cancel"})
 
@@ -91,11 +86,7 @@ class Handle:
         Raises:
             SessionError: the session has ended, or was started by another version.
         """
-        if self.record.protocol != SESSIONS:
-            raise SessionError(
-                f"The session {self.name} was started by another version of fleet-rlm.",
-                remedy=f"Stop it: kill {self.record.pid}",
-            )
+        self._check_version()
         end = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         connection = Connection(end)
         try:
@@ -183,8 +174,18 @@ class Handle:
         return self.begin("status").result()
 
     def stop(self) -> None:
-        """End the session and wait until it has ended; nothing if it has already."""
-        try:
+        """End the session and wait until it has ended; nothing if it has already.
+
+        Raises:
+            SessionError: it was started by another version.
+        """
+        self._check_version()
+        with contextlib.suppress(SessionError):  # how a session that has ended is told
             self.begin("stop").result()
-        except SessionError:
-            return
+
+    def _check_version(self) -> None:
+        if self.record.protocol != SESSIONS:
+            raise SessionError(
+                f"The session {self.name} was started by another version of fleet-rlm.",
+                remedy=f"Stop it: kill {self.record.pid}",
+            )

@@ -23,13 +23,14 @@ from fleet_rlm.errors import SessionError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Ended", "Record", "Shelf", "check_name"]
+__all__ = ["Ended", "Record", "Shelf", "Watch", "check_name"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _LONGEST_ADDRESS = 100  # bytes: Linux takes 107, macOS 103
 _KEPT_SECONDS = 7 * 24 * 3600.0
 _KEPT = 20
 _ELSEWHERE = "fleet-rlm-session-"
+_RECORD = "record.json"
 
 
 @dataclass(frozen=True)
@@ -86,10 +87,8 @@ class Shelf:
     def read(self, name: str) -> Record | None:
         """Return the record of ``name``, or None if there never was one, or it is unreadable."""
         try:
-            data = json.loads((self.folder(name) / "record.json").read_text(encoding="utf-8"))
-            ended = data.pop("ended")
-            return Record(**data, ended=Ended(**ended) if ended else None)
-        except (OSError, ValueError, TypeError, KeyError):
+            return _record(name, json.loads((self.folder(name) / _RECORD).read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return None
 
     def all(self) -> Iterator[Record]:
@@ -99,18 +98,29 @@ class Shelf:
         yield from sorted(known, key=lambda record: record.started, reverse=True)
 
     def write(self, record: Record) -> None:
-        """Write a record whole, or not at all."""
-        target = self.folder(record.session) / "record.json"
+        """Write a record whole, or not at all.
+
+        Raises:
+            SessionError: it cannot be written.
+        """
+        target = self.folder(record.session) / _RECORD
         beside = target.with_name(f"record.{os.getpid()}.tmp")
-        beside.write_text(json.dumps(asdict(record)), encoding="utf-8")
-        beside.replace(target)
+        try:
+            beside.write_text(json.dumps(asdict(record)), encoding="utf-8")
+            beside.replace(target)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                beside.unlink()
+            raise _unwritable(target.parent, error) from None
 
     def end(self, record: Record, why: str) -> Record:
         """Write that the session has ended, and remove what only a running one needs."""
         ended = replace(record, ended=Ended(time.time(), why))
-        if self.folder(record.session).is_dir():
-            self.write(ended)
-        _remove_socket(record.address)
+        try:
+            if self.folder(record.session).is_dir():
+                self.write(ended)
+        finally:
+            _remove_socket(record.address)
         return ended
 
     def claim(self, name: str) -> int | None:
@@ -123,16 +133,15 @@ class Shelf:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise SessionError(
-                f"{folder} cannot be written: {error.strerror}.",
-                remedy="Make room or change its permissions, or set FLEET_RLM_HOME to another folder.",
-            ) from None
+            raise _unwritable(folder, error) from None
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(lock)
-            return None
-        return lock
+            if os.path.samestat(os.fstat(lock), (folder / "lock").stat()):
+                return lock
+        except OSError:  # somebody has it, or has removed the folder meanwhile
+            pass
+        os.close(lock)
+        return None
 
     def address(self, name: str) -> str:
         """Where the session's socket shall be: in its folder, or elsewhere if that is too long a path."""
@@ -160,6 +169,58 @@ class Shelf:
                 if lock is not None:
                     shutil.rmtree(self.folder(record.session), ignore_errors=True)
                     os.close(lock)
+
+
+class Watch:
+    """What a broker looks at to see that clients can still find its session.
+
+    Args:
+        shelf: where the record is.
+        record: is written.
+
+    Raises:
+        SessionError: it cannot be.
+    """
+
+    def __init__(self, shelf: Shelf, record: Record) -> None:
+        self._shelf, self._record = shelf, record
+        self._file = shelf.folder(record.session) / _RECORD
+        self._write()
+
+    def holds(self) -> bool:
+        """Whether folder and socket are there; a record that somebody damaged is written anew."""
+        if not self._file.parent.is_dir() or not Path(self._record.address).exists():
+            return False
+        if self._now() != self._written:
+            with contextlib.suppress(SessionError):  # there is no room for it now; later, perhaps
+                self._write()
+        return True
+
+    def _write(self) -> None:
+        self._shelf.write(self._record)
+        self._written = self._now()
+
+    def _now(self) -> tuple[int, int, int] | None:
+        try:
+            found = self._file.stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _record(name: str, data: dict[str, Any]) -> Record:
+    ended = data.pop("ended")
+    record = Record(**data, ended=Ended(float(ended["at"]), str(ended["why"])) if ended else None)
+    if record.session != name or not isinstance(record.folder, str) or not isinstance(record.address, str):
+        raise ValueError("not what was written")
+    return replace(record, started=float(record.started), pid=int(record.pid))
+
+
+def _unwritable(folder: Path, error: OSError) -> SessionError:
+    return SessionError(
+        f"{folder} cannot be written: {error.strerror}.",
+        remedy="Make room or change its permissions, or set FLEET_RLM_HOME to another folder.",
+    )
 
 
 def check_name(name: str) -> str:
@@ -190,9 +251,19 @@ def _short_folder() -> str:
 def _remove_socket(address: str) -> None:
     socket = Path(address)
     with contextlib.suppress(OSError):
-        socket.unlink()
+        socket.unlink(missing_ok=True)
         if socket.parent.name.startswith(_ELSEWHERE):
             socket.parent.rmdir()
+
+
+@contextlib.contextmanager
+def removed_on_failure(address: str) -> Iterator[None]:
+    """Remove the socket of a session that does not come to be."""
+    try:
+        yield
+    except BaseException:
+        _remove_socket(address)
+        raise
 
 
 def describe(record: Record) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from fleet_rlm.errors import SessionError
 from fleet_rlm.sessions.client import Handle
 from fleet_rlm.sessions.options import StartOptions
-from fleet_rlm.sessions.records import Shelf, check_name, describe, name_for
+from fleet_rlm.sessions.records import Shelf, check_name, describe, name_for, removed_on_failure
 from fleet_rlm.sessions.spawning import inherited_folder, spawn
 
 if TYPE_CHECKING:
@@ -66,13 +66,16 @@ class Sessions:
         try:
             self._clear(name)
             self._shelf.prune()
+            address = self._shelf.address(name)
             given = {
+                "root": str(self._shelf.root.absolute()),
                 "session": name,
                 "folder": folder,
-                "address": self._shelf.address(name),
+                "address": address,
                 "options": (options or StartOptions()).data(),
             }
-            spawn(given, lock, self._shelf.folder(name) / "log", folder, on_event)
+            with removed_on_failure(address):
+                spawn(given, lock, self._shelf.folder(name) / "log", folder, on_event)
         finally:
             os.close(lock)
         record = self._shelf.read(name)
@@ -130,6 +133,11 @@ class Sessions:
     def all(self) -> list[dict[str, Any]]:
         """Return the status of every live session, and of those that ended lately."""
         return [self._status(record) for record in self._shelf.all()]
+
+    def live(self) -> list[Handle]:
+        """Return every session that answers."""
+        running = [record for record in self._shelf.all() if record.ended is None]
+        return [self._handle(record) for record in running if self._is_alive(record)]
 
     def _status(self, record: Record) -> dict[str, Any]:
         if record.ended is None:

@@ -8,15 +8,19 @@ import socket
 import sys
 import time
 import traceback
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fleet_rlm.errors import FleetError, SessionError
-from fleet_rlm.sessions.records import Record, Shelf
+from fleet_rlm.sessions.records import Record, Shelf, Watch
 from fleet_rlm.sessions.wire import SESSIONS, error_data
 
 if TYPE_CHECKING:
+    from fleet_rlm.config import Settings
     from fleet_rlm.runs.places import Place
     from fleet_rlm.sessions.broker import Broker
+    from fleet_rlm.sessions.options import StartOptions
 
 __all__ = ["main"]
 
@@ -39,12 +43,13 @@ def main() -> None:
         problem = SessionError(f"The session did not start: {type(error).__name__}: {error}.")
         _say({"event": "error", **error_data(problem)})
         return
-    shelf = Shelf(paths().sessions)
-    shelf.write(record)
     _say({"event": "ready"})
     _be_silent()
     why = broker.run()
-    shelf.end(record, why)
+    try:
+        Shelf(Path(given["root"])).end(record, why)
+    except FleetError as error:
+        sys.stderr.write(f"{error}\n")  # the next command will find that this process is gone
     started["place"].discard()
     broker.farewell()
     os._exit(0)  # a model's answer that nobody waits for any more must not hold up the end
@@ -78,22 +83,40 @@ def _start(given: dict[str, Any], started: dict[str, Any]) -> tuple[Broker, Reco
         ),
     )
     started["place"] = place
+    settings, options = _anchored(settings), replace(options, sub_model=_absolute(options.sub_model))
     os.chdir("/")  # the folder stays free to be removed or unmounted
     session = Session(given["session"], place.sandbox, settings, options)
     try:
         session.start()
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        mask = os.umask(0o177)
-        listener.bind(given["address"])
-        os.umask(mask)
-        listener.listen(_BACKLOG)
-    except BaseException as error:
+        listener = _listener(given["address"])
+        record = _recorded(given, place, options)
+        watch = Watch(Shelf(Path(given["root"])), record)
+    except BaseException:
         session.close()
         place.discard()
-        if isinstance(error, OSError):
-            raise SessionError(f"The session's socket cannot be made: {error.strerror}.") from error
         raise
-    record = Record(
+    status = {key: getattr(record, key) for key in ("session", "folder", "sandbox", "started", "ended")}
+    broker = Broker(session, listener, options.idle_timeout, status, watch.holds)
+    session.emit = broker.emit
+    return broker, record
+
+
+def _listener(address: str) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    mask = os.umask(0o177)
+    try:
+        listener.bind(address)
+    except OSError as error:
+        listener.close()
+        raise SessionError(f"The session's socket cannot be made: {error.strerror}.") from None
+    finally:
+        os.umask(mask)
+    listener.listen(_BACKLOG)
+    return listener
+
+
+def _recorded(given: dict[str, Any], place: Place, options: StartOptions) -> Record:
+    return Record(
         session=given["session"],
         folder=given["folder"],
         sandbox=place.name,
@@ -104,10 +127,16 @@ def _start(given: dict[str, Any], started: dict[str, Any]) -> tuple[Broker, Reco
         address=given["address"],
         protocol=SESSIONS,
     )
-    status = {key: getattr(record, key) for key in ("session", "folder", "sandbox", "started", "ended")}
-    broker = Broker(session, listener, options.idle_timeout, status)
-    session.emit = broker.emit
-    return broker, record
+
+
+def _anchored(settings: Settings) -> Settings:
+    return replace(settings, model=_absolute(settings.model), sub_model=_absolute(settings.sub_model))
+
+
+def _absolute(model: str | None) -> str | None:
+    """A script's file by a name that stays true: it is read when a model is first asked."""
+    kind, colon, file = (model or "").partition(":")
+    return f"{kind}:{Path(file).absolute()}" if kind + colon == "script:" and Path(file).is_file() else model
 
 
 def _say(message: dict[str, Any]) -> None:
@@ -121,10 +150,3 @@ def _be_silent() -> None:
     for descriptor in (0, 1):
         os.dup2(nowhere, descriptor)
     os.close(nowhere)
-
-
-def paths() -> Any:
-    """Where this user's data is kept."""
-    from fleet_rlm.runs.wiring import paths as of_user  # noqa: PLC0415 - as in _start
-
-    return of_user()

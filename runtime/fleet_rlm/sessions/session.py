@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import keyword
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -65,18 +66,20 @@ class Session:
         )
         self.emit: Callable[[dict[str, Any]], None] = lambda _event: None
         self._fields = [{"name": field, **({"type": kind} if kind else {})} for field, kind in options.fields]
-        self._model = SubModel(settings, options.sub_model, self.budget, self._tell)
+        self._model = SubModel(settings, options.sub_model, self.budget, self._tell, lambda: self._over)
         self._tools = self._model.tools()
         self._loaded: dict[str, Any] = {}
         self._mappings: dict[str, str] = {}
         self._answer: tuple[int, dict[str, Any]] | None = None
-        self._cancelled = False
+        self._over = threading.Event()
+        self._interrupting = threading.Lock()
+        self._is_binding = False
         self._client = DriverClient(sandbox, _LIMITS, self._invoke)
 
     @property
     def loaded(self) -> int:
         """How many variables were loaded."""
-        return len(self._loaded)
+        return sum(name[:1] != "_" for name in self._loaded)
 
     def start(self) -> None:
         """Start the driver.
@@ -101,13 +104,26 @@ class Session:
 
     def begin(self) -> None:
         """A request begins: what was cancelled before is not about it."""
-        self._cancelled = False
+        self._over = threading.Event()
+
+    def end(self) -> None:
+        """The request is over: what it left behind asks no model any more."""
+        self._over.set()
 
     def interrupt(self) -> None:
         """Stop what the running request does, from another thread."""
-        self._cancelled = True
-        self._client.interrupt()
+        self._over.set()
+        self._interrupt_code()
         self._model.stop(for_good=False)
+
+    def _interrupt_code(self) -> None:
+        with self._interrupting:
+            if not self._is_binding:  # else a later step would miss what was loaded
+                self._client.interrupt()
+
+    def _begun(self) -> None:
+        if self._over.is_set():
+            self._interrupt_code()
 
     # What clients ask for
 
@@ -130,18 +146,20 @@ class Session:
             raise SessionError("Loading was interrupted; nothing was loaded.") from None
         bound: dict[str, Any] = {name: documents.text}
         mapping = "documents" if name == "document" else f"{name}_documents"
-        before = dict(self._loaded), dict(self._mappings)
-        self._mappings.pop(mapping, None)
+        hidden = f"_{name}_text"
+        code = ""
         if len(documents.sources) > 1:
-            hidden = f"_{name}_text"
             bound[hidden] = documents.text
-            self._mappings[mapping] = snippets.documents_mapping(hidden, mapping, documents.spans)
+            code = snippets.documents_mapping(hidden, mapping, documents.spans)
+        elif mapping in self._mappings:
+            code = snippets.forgetting(mapping, hidden)
+        self._bind(bound, code)
+        self._loaded.pop(hidden, None)
+        for replaced in (mapping, name):
+            self._mappings.pop(replaced, None)
         self._loaded.update(bound)
-        try:
-            self._bind(bound)
-        except FleetError:
-            self._loaded, self._mappings = before
-            raise
+        if len(documents.sources) > 1:
+            self._mappings[mapping] = code
         variables = [{"name": name, "type": "str", "size": documents.chars, "unit": "chars"}]
         if mapping in self._mappings:
             variables.append(
@@ -246,24 +264,41 @@ class Session:
 
     def _step(self, code: str, limits: Limits, fields: list[dict[str, str]]) -> Outcome:
         self.steps += 1
-        outcome = self._run(code, limits, fields, step=self.steps)
+        outcome = self._run(code, limits, fields, step=self.steps, begun=self._begun)
         if outcome.kind == "lost":
-            self._bind(self._loaded)
+            self._bind_again()
         return outcome
 
     def _hidden(self, code: str) -> Outcome:
         """Run code that is no step of anybody's."""
-        outcome = self._run(code, _LIMITS, _OWN_FIELDS, step=0)
+        outcome = self._run(code, _LIMITS, _OWN_FIELDS, step=0, begun=self._begun)
         if outcome.kind == "lost":
-            self._bind(self._loaded)
+            self._bind_again()
         return outcome
 
-    def _bind(self, variables: Mapping[str, Any]) -> None:
-        outcome = self._run("", _LIMITS, _OWN_FIELDS, step=0, variables=variables)
-        for mapping in [] if outcome.kind == "lost" else list(self._mappings.values()):
-            outcome = self._run(mapping, _LIMITS, _OWN_FIELDS, step=0)
+    def _bind(self, variables: Mapping[str, Any], code: str) -> None:
+        """Bind what is being loaded, in a worker that has all that was loaded before."""
+        outcome = self._bound(variables, code)
+        if outcome.kind == "lost":
+            self._bind_again()
+            if outcome.reason == "before":  # it had died unnoticed, not of this text
+                outcome = self._bound(variables, code)
         if outcome.kind != "ok":
             raise SessionError(f"The text could not be loaded: {self._explained(outcome, _LIMITS)}")
+
+    def _bind_again(self) -> None:
+        """Give a fresh worker what was loaded."""
+        outcome = self._bound(self._loaded, "".join(self._mappings.values()))
+        if outcome.kind != "ok":
+            raise SessionError(f"The texts could not be loaded again: {self._explained(outcome, _LIMITS)}")
+
+    def _bound(self, variables: Mapping[str, Any], code: str) -> Outcome:
+        with self._interrupting:
+            self._is_binding = True
+        try:
+            return self._run(code, _LIMITS, _OWN_FIELDS, step=0, variables=variables)
+        finally:
+            self._is_binding = False
 
     def _run(
         self,
@@ -273,10 +308,11 @@ class Session:
         *,
         step: int,
         variables: Mapping[str, Any] | None = None,
+        begun: Callable[[], None] | None = None,
     ) -> Outcome:
         self._client.configure(list(self._tools), fields)
         try:
-            return self._client.execute(code, variables or {}, step=step, limits=limits)
+            return self._client.execute(code, variables or {}, step=step, limits=limits, begun=begun)
         except CrossingError as error:
             raise UsageError(f"variable {error}") from error
 
@@ -299,7 +335,7 @@ class Session:
         self.emit(event)
 
     def _reading(self, done: int, total: int) -> None:
-        if self._cancelled:
+        if self._over.is_set():
             raise _Cancelled
         self.emit({"event": "reading", "done": done, "total": total})
 
@@ -320,4 +356,5 @@ def check_variable(name: str) -> str:
 
 def ended_by(error: FleetError) -> str:
     """Why a session ended whose sandbox failed with ``error``."""
-    return f"its sandbox has ended ({error.message.rstrip('.')})"
+    why = error.message.rstrip(".")
+    return "its sandbox has ended" if why == "the sandbox has ended" else f"its sandbox has ended ({why})"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["VARIABLES", "asking", "documents_mapping", "value_of"]
+__all__ = ["VARIABLES", "asking", "documents_mapping", "forgetting", "value_of"]
 
 _DOCUMENTS = """\
 import collections.abc as _abc, json as _json
@@ -62,6 +62,11 @@ try:
 finally:
     del _fleet_variables
 """
+
+
+def forgetting(*names: str) -> str:
+    """Remove variables, if they are still there."""
+    return "".join(f"globals().pop({name!r}, None)\n" for name in names)
 
 
 def value_of(variable: str) -> str:

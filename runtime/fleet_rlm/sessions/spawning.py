@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fleet_rlm.config.paths import HOME_VARIABLE
 from fleet_rlm.errors import SessionError
 from fleet_rlm.sessions.wire import error_of
 
@@ -44,6 +46,7 @@ def spawn(
             stdout=subprocess.PIPE,
             stderr=errors,
             cwd=cwd,
+            env=_environment(),
             pass_fds=(lock,),
             start_new_session=True,
         )
@@ -64,6 +67,12 @@ def spawn(
     raise SessionError(
         f"The session did not start: its process ended with {process.returncode}.", remedy=f"See {log}."
     )
+
+
+def _environment() -> dict[str, str]:
+    """Ours, with a home that is the same wherever its process works."""
+    home = os.environ.get(HOME_VARIABLE)
+    return {**os.environ, **({HOME_VARIABLE: str(Path(home).expanduser().absolute())} if home else {})}
 
 
 def _is_ready(message: dict[str, Any], on_event: Callable[[dict[str, Any]], None]) -> bool:

@@ -6,6 +6,7 @@ input. Answers are any number of ``event`` frames, then one ``reply`` or ``error
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -34,6 +35,7 @@ class Connection:
 
     def __init__(self, end: socket.socket) -> None:
         self.end = end
+        self._broken = False
         self._sending = threading.Lock()
         self._frames = FrameReader()
 
@@ -44,7 +46,13 @@ class Connection:
             OSError: the other side is gone.
         """
         with self._sending:
-            self.end.sendall(encode_frame(dict(header), payload))
+            if self._broken:
+                raise BrokenPipeError
+            try:
+                self.end.sendall(encode_frame(dict(header), payload))
+            except OSError:
+                self._broken = True  # part of a frame may have gone, and nothing can follow that
+                raise
 
     def tell(self, kind: str, data: Mapping[str, Any]) -> bool:
         """Send ``data`` as the answer of this kind; False if the other side is gone."""
@@ -72,8 +80,14 @@ class Connection:
             yield from frames
 
     def close(self) -> None:
-        """Close it."""
-        self.end.close()
+        """Close it, and end a send that another thread is in."""
+        with contextlib.suppress(OSError):
+            self.end.shutdown(socket.SHUT_RDWR)
+        with (
+            self._sending
+        ):  # closed during a send, its number could be a new connection's when the send goes on
+            self._broken = True
+            self.end.close()
 
 
 def fail_late_sends(end: socket.socket) -> None:
