@@ -533,6 +533,16 @@ class TestStopping:
         asking.wait(LONG)
         assert claude.calls[0]["pid"] in [process.pid for process in family]
         until(lambda: all(is_gone(process.pid) for process in family))
+        assert not Path(claude.calls[0]["cwd"]).exists()
+
+    def test_the_guard_may_be_killed(self, claude):
+        """A guard that somebody has killed is replaced at the next call."""
+        lm = lm_of(claude)
+        lm("x")
+        guards = [child for child in psutil.Process().children() if "os.killpg" in " ".join(cmdline(child))]
+        for guard in guards:
+            guard.kill()
+        assert (len(guards), lm("x")) == (1, ["ok"])
 
     def test_a_stopped_run_stops_its_models(self, claude, tmp_path):
         """When a run is stopped its clients are killed at once, though the process that ran it goes on."""

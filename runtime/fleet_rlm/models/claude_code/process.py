@@ -123,7 +123,7 @@ def run(
             start_new_session=True,
         )
         try:
-            guard.guarded(process.pid)
+            guard.guarded(process.pid, cwd)
             call.started(process)
             output, was_silent = _read(process, silence)
         finally:
