@@ -69,13 +69,24 @@ class Place:
     async def answer(self, begin: Callable[[], Call], progress: Progress) -> dict[str, Any]:
         """Send a request to a session and wait for its answer; if the wait is cancelled, so is what runs.
 
+        Returns:
+            The answer, and under ``notices`` what the session has said beside it.
+
         Raises:
             FleetError: what the session says is wrong.
         """
+        notices: list[str] = []
+
+        def listen(event: dict[str, Any]) -> None:
+            if event["event"] == "notice":
+                notices.append(event["text"])
+            else:
+                progress.event_from_thread(event)
+
         with anyio.CancelScope(shield=True):  # a request that was sent must be known, to be cancelled
             call = await self.aside(begin)
         try:
-            return await self.aside(partial(call.result, progress.event_from_thread))
+            return {**await self.aside(partial(call.result, listen)), "notices": notices}
         except anyio.get_cancelled_exc_class():
             call.cancel()
             raise

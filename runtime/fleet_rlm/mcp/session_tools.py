@@ -55,7 +55,8 @@ def _loaded(result: Mapping[str, Any]) -> list[str]:
     return [
         *_variables(result["variables"]),
         f"read: {', '.join(names[:_NAMES_SHOWN])}{more}",
-        *(f"warning: {warning}" for warning in result["warnings"]),
+        *(f"Note: {warning}" for warning in result["warnings"]),
+        *_notes(result),
     ]
 
 
@@ -85,6 +86,7 @@ def _executed(result: Mapping[str, Any]) -> Result:
         )
     if not parts:
         parts.append("(nothing printed)")
+    parts += _notes(result)
     return Result("\n".join([*parts, f"[session {session}: {', '.join(said)}]"]), tuple(links), failed=failed)
 
 
@@ -112,6 +114,7 @@ def _asked(result: Mapping[str, Any]) -> Result:
         f"coverage: {result['coverage_pct']} % of {result['variable']} ({covered})",
         f"chunks: {result['chunks']:,}, asked {result['asked']:,}, {answered}, failed {result['failed']:,}",
         *(f"error: {error}" for error in result["errors"]),
+        *_notes(result),
     ]
     lines += [
         f"\n[chunk {row['chunk']}, characters {row['start']:,}-{row['end']:,}] {row['answer']}"
@@ -123,6 +126,10 @@ def _asked(result: Mapping[str, Any]) -> Result:
         "{chunk, start, end, answer}."
     )
     return Result("\n".join(lines), failed=result["asked"] > 0 and result["answered"] == 0)
+
+
+def _notes(result: Mapping[str, Any]) -> list[str]:
+    return [f"Note: {notice}" for notice in result["notices"]]
 
 
 async def status(place: Place, given: Mapping[str, Any], progress: Progress) -> Result:
@@ -163,7 +170,8 @@ def _block(place: Place, row: Mapping[str, Any]) -> str:
     state = row["state"]
     if state == "idle":
         state = f"idle for {row['idle_seconds']:.0f} s, ends after {handle.record.idle_timeout / 60:g} min"
-    head = f"session {row['session']}: {state}; {row['sandbox']}; {row['steps']} steps; {row['folder']}"
+    steps = f"{row['steps']} step{'s' * (row['steps'] != 1)}"
+    head = f"session {row['session']}: {state}; {row['sandbox']}; {steps}; {row['folder']}"
     return "\n".join([head, *variables, f"  sub-calls: {_used(row)}"])
 
 
