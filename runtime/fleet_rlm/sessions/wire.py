@@ -104,8 +104,9 @@ def peer_is_us(end: socket.socket) -> bool:
 
 
 def error_data(error: FleetError) -> dict[str, Any]:
-    """An error as JSON data."""
-    return {"type": type(error).__name__, "message": error.message, "remedy": error.remedy}
+    """An error as JSON data, as the nearest class of the tree: a client need not know others."""
+    kind = next(each.__name__ for each in type(error).__mro__ if getattr(errors, each.__name__, None) is each)
+    return {"type": kind, "message": error.message, "remedy": error.remedy}
 
 
 def error_of(data: Mapping[str, Any]) -> FleetError:
