@@ -45,14 +45,19 @@ def rules(choices: Choices) -> Entries:
     return {ALLOW: [PERMISSION]} if choices.allow_mcp and choices.hooks == "plugin" else {}
 
 
-def remarks(wanted: Wanted) -> list[str]:
-    """Return what to say about a permission that only the user can grant; nothing if there is no server."""
+def remarks(wanted: Wanted, options: str) -> list[str]:
+    """Return what to say about a permission that only the user can grant; nothing if there is no server.
+
+    Args:
+        wanted: what is to be there.
+        options: what the shown command needs to find this install again.
+    """
     served = any(path.endswith(".mcp.json") for path in wanted.files)
     if not served or ALLOW in (wanted.entries or {}):
         return []
     remark = (
         f"Claude Code asks before it uses the MCP server's tools. The rule {PERMISSION} under "
         "permissions.allow in settings.json lets it use them without asking, and by them read any file that "
-        "you can read; `fleet-rlm-scaffold install --allow-mcp` adds it."
+        f"you can read; `fleet-rlm-scaffold install --allow-mcp{options}` adds it."
     )
     return [remark]

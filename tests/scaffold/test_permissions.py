@@ -162,6 +162,8 @@ def test_in_a_project(one):
     """In the project scope the rule goes into the project's settings."""
     project = one.folder / "project"
     project.mkdir()
+    done = one.run("install", "--scope", "project", cwd=project)
+    assert "`fleet-rlm-scaffold install --allow-mcp --scope project` adds it." in done.out
     one.run("install", "--allow-mcp", "--scope", "project", cwd=project)
     found = json.loads((project / ".claude/settings.json").read_text())
     assert found == {"permissions": {"allow": [PERMISSION]}}

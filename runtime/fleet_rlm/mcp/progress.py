@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -52,9 +53,9 @@ class Scale:
         found = _ITERATION.match(line)
         if found:
             return self._next(float(found[1]), float(found[2]), line.strip())
-        # A hundredth a line stays below the next iteration.
-        ahead = min(self._last.done + 0.01, int(self._last.done) + 0.99)
-        return self._next(ahead, self._last.total, line.strip())
+        # However many lines there are, they stay below the next iteration.
+        left = int(self._last.done) + 1 - self._last.done
+        return self._next(self._last.done + left / 100, self._last.total, line.strip())
 
     def _counted(self, done: float, total: float | None, message: str) -> Step:
         if self._base + done <= self._last.done:  # a new batch begins: it comes on top
@@ -63,7 +64,7 @@ class Scale:
         return self._next(self._base + done, whole, message)
 
     def _next(self, done: float, total: float | None, message: str) -> Step:
-        self._last = Step(round(max(done, self._last.done + 0.0001), 4), total, message)
+        self._last = Step(max(done, math.nextafter(self._last.done, math.inf)), total, message)
         return self._last
 
 

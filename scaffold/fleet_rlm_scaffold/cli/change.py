@@ -152,7 +152,7 @@ def _change(
     found = report.items(outcome, show.options_of(flags))
     prove = prove and not dry_run and not outcome.aborted and (flags.command == "install" or outcome.written)
     if outcome.written or dry_run:
-        notes = [*notes, *permission.remarks(prepared.wanted)]
+        notes = [*notes, *permission.remarks(prepared.wanted, show.options_of(flags))]
     if not as_json:
         show.print_report(outcome, found, options=show.options_of(flags), dry_run=dry_run)
         for note in notes:
