@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -85,7 +86,7 @@ def test_worker_killed(box, options, kind):
     handle.execute("x = 1")
     max(box.family(handle), key=depth).kill()
     lost = handle.execute("print('not run')")
-    assert (lost["outcome"], lost["output"], "not run" in lost["error"]) == ("lost", "", True)
+    assert (lost["outcome"], lost["output"], "Gone are all" in lost["error"]) == ("lost", "", True)
     assert handle.execute("print(document, 'x' in globals())")["output"] == "kept False\n"
     max(box.family(handle), key=depth).kill()
     assert handle.load(["-"], name="other", stdin=b"more")["variables"][0]["size"] == 4
@@ -203,15 +204,21 @@ def test_a_long_home_and_a_kill(box_with_long_home):
     assert not Path(handle.record.address).parent.exists()
 
 
-def test_a_long_home_and_a_failed_start(box_with_long_home, monkeypatch):
+def test_a_long_home_and_a_failed_start(box_with_long_home, monkeypatch, wait_until):
     """A start that fails leaves no folder for a socket behind."""
     monkeypatch.setenv("TMPDIR", str(box_with_long_home.folder))
     before = set(Path("/tmp").glob("fleet-rlm-session-*"))
     monkeypatch.setenv("FLEET_RLM_MEMORY", "nonsense")
     with pytest.raises(FleetError):
         box_with_long_home.start("far")
-    made = set(Path("/tmp").glob("fleet-rlm-session-*")) - before
-    assert [path for path in made if not any(path.iterdir())] == []
+
+    def is_empty(path: Path) -> bool:
+        with contextlib.suppress(OSError):
+            return not any(path.iterdir())
+        return False
+
+    # others may be starting sessions now, whose folders are empty for a moment
+    wait_until(lambda: not any(map(is_empty, set(Path("/tmp").glob("fleet-rlm-session-*")) - before)))
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
@@ -252,7 +259,7 @@ def test_a_full_disk(box, tmp_path):
         assert left(family) == []
         filler.unlink()
         with pytest.raises(SessionError, match=WHEN):
-            box.sessions.find("running")
+            box.sessions.find("running").status()
     finally:
         subprocess.run(["umount", "-l", str(box.home)], check=True)
 
@@ -332,7 +339,7 @@ def test_another_version(box):
     handle.stop()
 
 
-def test_nothing_inherited(box):
+def test_nothing_inherited(box, wait_until):
     """A session's process keeps no descriptor of whoever started it but its log and its lock."""
     if sys.platform != "linux":
         pytest.skip("/proc is Linux's")
@@ -342,5 +349,5 @@ def test_nothing_inherited(box):
     os.close(write)
     assert os.read(read, 1) == b""
     os.close(read)
-    links = {os.readlink(f"/proc/{handle.record.pid}/fd/{fd}") for fd in (0, 1)}
-    assert links == {"/dev/null"}
+    held = [Path(f"/proc/{handle.record.pid}/fd/{fd}") for fd in (0, 1)]
+    wait_until(lambda: {str(path.readlink()) for path in held} == {"/dev/null"})

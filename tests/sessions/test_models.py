@@ -69,8 +69,8 @@ def test_missing_model(box):
     assert "No language model is configured" in failed["error"]
     assert "DSPY_LM_MODEL" in failed["error"]
     assert handle.execute("print(x)")["output"] == "1\n"
+    handle.load(["-"], stdin=b"text")
     with pytest.raises(SessionError, match="No language model is configured"):
-        handle.load(["-"], stdin=b"text")
         handle.begin_ask("what?").result()
 
 
@@ -116,8 +116,8 @@ def test_tokens_and_cost_are_limited(over_http, monkeypatch, limit, unit):
     """Once tokens or dollars are spent the next call fails and says so."""
     monkeypatch.setenv("DSPY_LM_MODEL", "openai/gpt-4o-mini")
     handle = over_http(**limit)
-    done = handle.execute("print(llm_query('x'))\nllm_query('y')")
-    assert done["output"] == "x\n"
+    done = handle.execute("print(llm_query('one two three four five six'))\nllm_query('y')")
+    assert done["output"] == "one two three four five six\n"
     assert re.search(rf"limit of [\de.,-]+ {unit} is reached", done["error"])
 
 

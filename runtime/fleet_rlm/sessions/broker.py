@@ -92,14 +92,17 @@ class Broker:
         self._waker.settimeout(0)
         self._thread: threading.Thread | None = None
 
-    def run(self) -> str:
-        """Serve, and return why the session has ended; every process of its sandbox is gone then."""
+    def prepare(self) -> None:
+        """Let signals end the session in order; on the main thread, before anybody knows of it."""
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._terminate)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
         self._selector.register(self._wake, selectors.EVENT_READ, None)
         self._selector.register(self._listener, selectors.EVENT_READ, None)
+
+    def run(self) -> str:
+        """Serve, and return why the session has ended; every process of its sandbox is gone then."""
         while self._state.ending is None:
             for key, _ in self._selector.select(self._patience()):
                 self._attend(key)
