@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -45,7 +46,7 @@ class Box:
     def made(cls, root: Path) -> Box:
         """An empty one below ``root``."""
         made = cls(root / "work", root / "home")
-        made.folder.mkdir()
+        made.folder.mkdir(parents=True)
         return made
 
     @property
@@ -106,13 +107,10 @@ class Box:
 
     def _look(self) -> None:
         for name in self.home.glob("state/sessions/*/record.json"):
-            try:
-                pid = json.loads(name.read_text())["pid"]
-                broker = psutil.Process(pid)
+            with contextlib.suppress(OSError, ValueError, TypeError, KeyError, psutil.Error):
+                broker = psutil.Process(json.loads(name.read_text())["pid"])
                 if self._is_ours(broker):
                     self.seen.update([broker, *broker.children(recursive=True)])
-            except (OSError, ValueError, TypeError, KeyError, psutil.Error):
-                continue
 
     def _is_ours(self, process: psutil.Process) -> bool:
         try:

@@ -20,6 +20,16 @@ def box(tmp_path, monkeypatch):
 
 
 @pytest.fixture
+def box_with_long_home(tmp_path, monkeypatch):
+    """The same, with a home whose path is too long for a socket in it."""
+    made = Box.made(tmp_path / ("long" * 20) / ("longer" * 10))
+    monkeypatch.setenv("FLEET_RLM_HOME", str(made.home))
+    monkeypatch.chdir(made.folder)
+    yield made
+    made.end()
+
+
+@pytest.fixture
 def wait_until():
     """Wait for a condition; the time passes only when what it waits for is broken."""
 

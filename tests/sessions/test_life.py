@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -51,7 +52,7 @@ def test_life(box, options, kind):
     handle.execute("print('x' * 30_000)")
     assert handle.output()["output"] == "x" * 30_000 + "\n"
     saved = handle.save("lines", "out")
-    assert [open(path).read() for path in saved["files"]] == ["first line", "second line"]
+    assert [Path(path).read_text() for path in saved["files"]] == ["first line", "second line"]
     (listed,) = box.sessions.all()
     assert (listed["state"], listed["steps"], listed["variables"]) == ("idle", 3, 1)
 

@@ -92,14 +92,17 @@ class Broker:
         self._waker.settimeout(0)
         self._thread: threading.Thread | None = None
 
-    def run(self) -> str:
-        """Serve, and return why the session has ended; every process of its sandbox is gone then."""
+    def prepare(self) -> None:
+        """Let signals end the session in order; on the main thread, before anybody knows of it."""
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._terminate)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
         self._selector.register(self._wake, selectors.EVENT_READ, None)
         self._selector.register(self._listener, selectors.EVENT_READ, None)
+
+    def run(self) -> str:
+        """Serve, and return why the session has ended; every process of its sandbox is gone then."""
         while self._state.ending is None:
             for key, _ in self._selector.select(self._patience()):
                 self._attend(key)
@@ -132,12 +135,14 @@ class Broker:
         if not peer_is_us(end):
             client.close()
         elif len(self._selector.get_map()) > _MOST_CLIENTS:
-            client.tell("error", error_data(_crowded()))
+            client.tell_at_once("error", error_data(_crowded()))
             client.close()
         else:
             self._selector.register(end, selectors.EVENT_READ, client)
 
     def _hear(self, client: Connection) -> None:
+        if client.is_closed:  # since the selector saw it
+            return
         try:
             frames = client.receive()
         except FrameError:
@@ -147,13 +152,23 @@ class Broker:
             return
         try:
             for frame in frames:
-                self._obey(client, frame)
+                if not client.is_closed:
+                    self._obey(client, frame)
         except (TypeError, ValueError):
-            client.tell("error", error_data(SessionError("A request has a field that cannot be used.")))
+            client.tell_at_once(
+                "error", error_data(SessionError("A request has a field that cannot be used."))
+            )
+            self._forget(client)
+
+    def _tell(self, client: Connection, kind: str, data: dict[str, Any]) -> None:
+        """Answer on the main thread, which waits for nobody."""
+        if not client.tell_at_once(kind, data):
             self._forget(client)
 
     def _forget(self, client: Connection) -> None:
         """A client is gone: nobody wants what runs for it."""
+        if client.is_closed:
+            return
         self._selector.unregister(client.end)
         self._withdraw(client)
         client.close()
@@ -171,12 +186,12 @@ class Broker:
     def _obey(self, client: Connection, frame: Frame) -> None:
         kind = frame.header["type"]
         if kind == "status":
-            client.tell("reply", self.status())
+            self._tell(client, "reply", self.status())
         elif kind == "stop":
             self._state.ending = "it was stopped"
         elif kind == "cancel":
             if self._withdraw(client):
-                client.tell("error", error_data(_withdrawn()))
+                self._tell(client, "error", error_data(_withdrawn()))
         elif kind in _OPERATIONS:
             wait = float(frame.header.get("wait", 0.0))
             if self._state.dismissed:
@@ -185,9 +200,9 @@ class Broker:
             self._waiting.append(_Request(client, frame, time.monotonic() + wait))
             self._turn()
             if wait and self._is_waiting(client):
-                client.tell("event", {"event": "waiting"})
+                self._tell(client, "event", {"event": "waiting"})
         else:
-            client.tell("error", error_data(SessionError(f"This session does not know {kind!r}.")))
+            self._tell(client, "error", error_data(SessionError(f"This session does not know {kind!r}.")))
 
     def _is_waiting(self, client: Connection) -> bool:
         return any(request.client is client for request in self._waiting)
@@ -220,7 +235,7 @@ class Broker:
         late = [request for request in self._waiting if request.until <= now]
         for request in late:
             self._waiting.remove(request)
-            request.client.tell("error", error_data(_busy()))
+            self._tell(request.client, "error", error_data(_busy()))
         if state.running is None:
             self._end_if_idle(now)
 
@@ -285,7 +300,7 @@ class Broker:
             self._thread.join(_LAST_WORDS_SECONDS)
         over = error_data(_over(self._session.name, why))
         for request in self._waiting:
-            request.client.tell("error", over)
+            request.client.tell_at_once("error", over)
         return why
 
     def farewell(self) -> None:
@@ -334,7 +349,14 @@ def _load(session: Session, frame: Frame) -> dict[str, Any]:
 
 
 def _execute(session: Session, frame: Frame) -> dict[str, Any]:
-    return session.execute(frame.payload.decode("utf-8", "surrogatepass"), frame.header.get("timeout"))
+    timeout = frame.header.get("timeout")
+    code = frame.payload.decode("utf-8", "surrogatepass")
+    return session.execute(code, None if timeout is None else float(timeout))
+
+
+def _output(session: Session, frame: Frame) -> dict[str, Any]:
+    step = frame.header["step"]
+    return session.output(None if step is None else int(step))
 
 
 def _ask(session: Session, frame: Frame) -> dict[str, Any]:
@@ -365,7 +387,7 @@ _OPERATIONS: dict[str, Callable[[Session, Frame], dict[str, Any]]] = {
     "load": _load,
     "exec": _execute,
     "vars": lambda session, _: session.variables(),
-    "output": lambda session, frame: session.output(frame.header["step"]),
+    "output": _output,
     "answer": lambda session, _: session.answer(),
     "ask": _ask,
     "save": _save,

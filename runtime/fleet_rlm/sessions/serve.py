@@ -98,6 +98,7 @@ def _start(given: dict[str, Any], started: dict[str, Any]) -> tuple[Broker, Reco
     status = {key: getattr(record, key) for key in ("session", "folder", "sandbox", "started", "ended")}
     broker = Broker(session, listener, options.idle_timeout, status, watch.holds)
     session.emit = broker.emit
+    broker.prepare()
     return broker, record
 
 

@@ -281,8 +281,9 @@ class Session:
         outcome = self._bound(variables, code)
         if outcome.kind == "lost":
             self._bind_again()
-            if outcome.reason == "before":  # it had died unnoticed, not of this text
-                outcome = self._bound(variables, code)
+            outcome = self._bound(variables, code)  # it may have died unnoticed, not of this text
+            if outcome.kind == "lost":
+                self._bind_again()
         if outcome.kind != "ok":
             raise SessionError(f"The text could not be loaded: {self._explained(outcome, _LIMITS)}")
 

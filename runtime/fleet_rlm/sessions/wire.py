@@ -62,6 +62,20 @@ class Connection:
             return False
         return True
 
+    def tell_at_once(self, kind: str, data: Mapping[str, Any]) -> bool:
+        """As ``tell``, but a side that has not read what it was sent before counts as gone."""
+        frame = encode_frame({"type": kind}, json.dumps(data).encode("ascii"))
+        if not self._sending.acquire(blocking=False):
+            return False
+        try:
+            if not self._broken:
+                self._broken = self.end.send(frame, socket.MSG_DONTWAIT) < len(frame)
+        except OSError:
+            self._broken = True
+        finally:
+            self._sending.release()
+        return not self._broken
+
     def receive(self) -> list[Frame] | None:
         """Wait for bytes and return the frames that are whole now, or None at the end.
 
@@ -78,6 +92,11 @@ class Connection:
         """Every frame until the end."""
         while (frames := self.receive()) is not None:
             yield from frames
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether this side has closed it."""
+        return self.end.fileno() < 0
 
     def close(self) -> None:
         """Close it, and end a send that another thread is in."""
