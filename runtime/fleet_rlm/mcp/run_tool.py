@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sys
 from contextlib import suppress
 from subprocess import DEVNULL, PIPE
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ import anyio
 from anyio.streams.text import TextReceiveStream
 
 from fleet_rlm.errors import FleetError, UsageError
+from fleet_rlm.isolated import python_command
 from fleet_rlm.mcp import addresses
 from fleet_rlm.mcp.results import Link, Result, fields, fits
 from fleet_rlm.runners import RUNNERS
@@ -43,7 +43,7 @@ async def run(place: Place, given: Mapping[str, Any], progress: Progress) -> Res
     """
     words = _words(given)
     async with await anyio.open_process(
-        [sys.executable, "-m", "fleet_rlm.cli", *words, "--json"],
+        python_command("fleet_rlm.cli.main", "main", *words, "--json"),
         stdin=DEVNULL,
         stdout=PIPE,
         stderr=PIPE,

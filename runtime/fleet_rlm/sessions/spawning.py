@@ -5,23 +5,18 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fleet_rlm.config.paths import HOME_VARIABLE
 from fleet_rlm.errors import SessionError
+from fleet_rlm.isolated import python_command
 from fleet_rlm.sessions.wire import error_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = ["spawn"]
-
-# The working folder must not be searched for modules, as Python does with -c and with -m.
-_PROGRAM = (
-    "import sys; sys.path[:] = [p for p in sys.path if p]; from fleet_rlm.sessions.serve import main; main()"
-)
 
 
 def spawn(
@@ -41,7 +36,7 @@ def spawn(
     """
     with log.open("wb") as errors:
         process = subprocess.Popen(
-            [sys.executable, "-c", _PROGRAM],
+            python_command("fleet_rlm.sessions.serve", "main"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
