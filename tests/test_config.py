@@ -94,7 +94,7 @@ class TestPrecedence:
     def test_defaults(self, sources):
         """Without any source the defaults hold."""
         assert sources() == Settings()
-        assert (Settings().sandbox, Settings().concurrency, Settings().lm_cache) == ("auto", 32, False)
+        assert (Settings().sandbox, Settings().concurrency, Settings().lm_cache) == ("auto", 40, False)
 
     def test_the_environment_is_only_read(self, sources):
         """A .env is not written into this process's environment, where every child would see it."""

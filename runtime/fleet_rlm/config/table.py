@@ -189,7 +189,7 @@ class Settings:
     )
     volume_name: str | None = _setting("FLEET_RLM_VOLUME", kind=TEXT, help="The volume mounted at /data.")
     concurrency: int = _setting(
-        "FLEET_RLM_CONCURRENCY", kind=integer(1), default=32, help="How many sub-model calls run at once."
+        "FLEET_RLM_CONCURRENCY", kind=integer(1), default=40, help="How many sub-model calls run at once."
     )
     hooks: bool = _setting(
         "FLEET_RLM_HOOKS",
