@@ -5,31 +5,17 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from fleet_rlm.documents.mapping import SETUP, assignment
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = ["VARIABLES", "asking", "documents_mapping", "forgetting", "value_of"]
 
-_DOCUMENTS = """\
-import collections.abc as _abc, json as _json
-class _Documents(_abc.Mapping):
-    def __init__(self, text, spans):
-        self._text, self._spans = text, spans
-    def __getitem__(self, path):
-        start, end = self._spans[path]
-        return self._text[start:end]
-    def __iter__(self):
-        return iter(self._spans)
-    def __len__(self):
-        return len(self._spans)
-    def __repr__(self):
-        return "documents: " + ", ".join(f"{p} ({b - a:,} chars)" for p, (a, b) in self._spans.items())
-"""
-
 
 def documents_mapping(text: str, mapping: str, spans: Mapping[str, tuple[int, int]]) -> str:
     """Bind ``mapping`` to {path: text}, cut out of the variable ``text`` when asked for."""
-    return f"{_DOCUMENTS}{mapping} = _Documents({text}, _json.loads({json.dumps(json.dumps(spans))}))\n"
+    return f"{SETUP}{assignment(mapping, text, repr(json.dumps(spans)))}\n"
 
 
 # Built-in names are imported, because code may have given them to variables of its own.
