@@ -30,6 +30,7 @@ _COMMAND = str(Path(sys.executable).with_name("fleet-rlm"))
 _CELL = "x = '{number:>100000}'; print(len(x), budget()['calls']['used'])"
 _WARM_UP = 200  # executes until an allocator's arenas and the driver's kept outputs have their size
 _NOISE = 4.0  # MB, of three processes
+_THREADS = 2  # a request's may just be ending, and one that answered a tool call is kept for the next
 
 
 def command(*, quick: bool) -> list[Row]:
@@ -111,7 +112,11 @@ def _descriptors(process: psutil.Process) -> int:
 def _rows(what: str, before: dict[str, int], after: dict[str, int]) -> list[Row]:
     grown = {name: after[name] - before[name] for name in before}
     memory = Row(f"growth over {what}: RSS", grown.pop("bytes") / MB, "MB", Bar(_NOISE))
-    return [memory, *(Row(f"growth over {what}: {name}", grew, "", Bar(0)) for name, grew in grown.items())]
+    bars = {"threads": Bar(_THREADS)}
+    rest = [
+        Row(f"growth over {what}: {name}", grew, "", bars.get(name, Bar(0))) for name, grew in grown.items()
+    ]
+    return [memory, *rest]
 
 
 @contextmanager

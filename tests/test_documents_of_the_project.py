@@ -16,7 +16,13 @@ import fleet_rlm
 import fleet_rlm_scaffold
 
 ROOT = Path(__file__).parent.parent
-PAGES = ["README.md", "CONTRIBUTING.md", "docs/scripted-model.md", "docs/claude-code-model.md"]
+PAGES = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "docs/claude-code-model.md",
+    "docs/scripted-model.md",
+    "docs/sessions.md",
+]
 BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 

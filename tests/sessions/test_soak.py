@@ -1,4 +1,4 @@
-"""Much use leaves nothing behind: descriptors, processes, threads, memory. The long one is in benchmarks/."""
+"""Much use leaves nothing behind: descriptors, processes, memory. The long one is in benchmarks/."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ def held(processes) -> dict[str, int]:
     return {
         "processes": len(processes),
         "descriptors": sum(process.num_fds() for process in processes),
-        "threads": sum(process.num_threads() for process in processes),
     }
 
 
