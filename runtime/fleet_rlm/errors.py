@@ -11,7 +11,8 @@
     ├── ModelError                   7   a language model refused, failed or is missing
     ├── RunTimeoutError              8   the run took longer than it was given
     └── SessionError                 9   a session that is not there, or has ended
-        └── SessionBusyError         9   somebody else's code runs in it now
+        ├── SessionBusyError         9   somebody else's code runs in it now
+        └── SilentSessionError       9   its process is there and does not answer
 
 Exit code 0 is success, 3 is a bug (its log file is named), 130 is Ctrl-C.
 The message is one sentence that says what is wrong; ``remedy`` says what to do.
@@ -31,6 +32,7 @@ __all__ = [
     "SandboxError",
     "SessionBusyError",
     "SessionError",
+    "SilentSessionError",
     "UsageError",
 ]
 
@@ -99,3 +101,7 @@ class SessionError(FleetError):
 
 class SessionBusyError(SessionError):
     """Somebody else's code is running in the session."""
+
+
+class SilentSessionError(SessionError):
+    """The session's process is there and does not answer."""

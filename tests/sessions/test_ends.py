@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from fleet_rlm.errors import FleetError, SessionError
+from fleet_rlm.errors import FleetError, SessionError, SilentSessionError
 from sandbox_kinds import each_local_kind
 
 from .box import COMMAND, left
@@ -351,3 +351,18 @@ def test_nothing_inherited(box, wait_until):
     os.close(read)
     held = [Path(f"/proc/{handle.record.pid}/fd/{fd}") for fd in (0, 1)]
     wait_until(lambda: {str(path.readlink()) for path in held} == {"/dev/null"})
+
+
+def test_a_stopped_process(box, monkeypatch):
+    """A session whose process is stopped is listed as silent, with the way to end it, and holds nobody up."""
+    monkeypatch.setattr("fleet_rlm.sessions.client._PROMPT_SECONDS", 0.5)
+    handle = box.start("k")
+    broker = psutil.Process(handle.record.pid)
+    broker.suspend()
+    try:
+        assert [("silent", broker.pid)] == [(one["state"], one["pid"]) for one in box.sessions.all()]
+        with pytest.raises(SilentSessionError, match=f"does not answer. End it: kill -9 {broker.pid}"):
+            handle.status()
+    finally:
+        broker.resume()
+    assert "idle" == handle.status()["state"]

@@ -144,7 +144,8 @@ def _status(place: Place, name: str | None) -> Result:
     rows = [row for row in place.sessions.all() if name in (None, row["session"])]
     live = [row for row in rows if row["state"] != "ended"]
     here = [row for row in live if row["folder"] == place.folder]
-    blocks = [_block(place, row) for row in live]
+    blocks = [_block(place, row) for row in live if row["state"] != "silent"]
+    blocks += [f"session {row['session']}: does not answer" for row in live if row["state"] == "silent"]
     blocks += [
         f"session {row['session']}: ended ({row['ended']['why']}), {row['folder']}"
         for row in rows

@@ -8,7 +8,6 @@ session is busy, or waits its turn if it asked to.
 from __future__ import annotations
 
 import contextlib
-import os
 import selectors
 import signal
 import socket
@@ -17,12 +16,12 @@ import time
 import traceback
 from collections import deque
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fleet_rlm.errors import DocumentError, FleetError, SandboxError, SessionBusyError, SessionError
+from fleet_rlm.errors import FleetError, SandboxError, SessionError
 from fleet_rlm.protocol import FrameError
-from fleet_rlm.sessions.saving import save
+from fleet_rlm.sessions import refusals
+from fleet_rlm.sessions.operations import OPERATIONS
 from fleet_rlm.sessions.session import Session, ended_by
 from fleet_rlm.sessions.wire import Connection, error_data, fail_late_sends, peer_is_us
 
@@ -35,10 +34,7 @@ __all__ = ["Broker"]
 
 _TICK_SECONDS = 2.0  # how late the end of a sandbox that died while nobody used it may be noticed
 _LAST_WORDS_SECONDS = 5.0
-_DISMISSED_SECONDS = (
-    5.0  # what was interrupted ends within its grace of two seconds, and nobody is refused for it
-)
-_MOST_CLIENTS = 200  # connections at once; descriptors may end at 256
+_DISMISSED_SECONDS = 5.0  # what was interrupted ends within its grace of 2, and nobody is refused for it
 
 
 @dataclass
@@ -134,8 +130,8 @@ class Broker:
         client = Connection(end)
         if not peer_is_us(end):
             client.close()
-        elif len(self._selector.get_map()) > _MOST_CLIENTS:
-            client.tell_at_once("error", error_data(_crowded()))
+        elif len(self._selector.get_map()) > refusals.MOST_CLIENTS:
+            client.tell_at_once("error", error_data(refusals.crowded()))
             client.close()
         else:
             self._selector.register(end, selectors.EVENT_READ, client)
@@ -191,8 +187,8 @@ class Broker:
             self._state.ending = "it was stopped"
         elif kind == "cancel":
             if self._withdraw(client):
-                self._tell(client, "error", error_data(_withdrawn()))
-        elif kind in _OPERATIONS:
+                self._tell(client, "error", error_data(refusals.withdrawn()))
+        elif kind in OPERATIONS:
             wait = float(frame.header.get("wait", 0.0))
             if self._state.dismissed:
                 wait = max(wait, _DISMISSED_SECONDS)
@@ -235,7 +231,7 @@ class Broker:
         late = [request for request in self._waiting if request.until <= now]
         for request in late:
             self._waiting.remove(request)
-            self._tell(request.client, "error", error_data(_busy()))
+            self._tell(request.client, "error", error_data(refusals.busy()))
         if state.running is None:
             self._end_if_idle(now)
 
@@ -273,10 +269,10 @@ class Broker:
 
     def _answer(self, frame: Frame) -> tuple[str, dict[str, Any]]:
         try:
-            return "reply", _OPERATIONS[frame.header["type"]](self._session, frame)
+            return "reply", OPERATIONS[frame.header["type"]](self._session, frame)
         except SandboxError as error:
             self._state.ending = self._state.ending or ended_by(error)
-            return "error", error_data(_over(self._session.name, self._state.ending))
+            return "error", error_data(refusals.over(self._session.name, self._state.ending))
         except FleetError as error:
             return "error", error_data(error)
         except Exception as error:  # noqa: BLE001 - a bug: told to the client, and in the log
@@ -298,7 +294,7 @@ class Broker:
         self._session.close()
         if self._thread is not None:
             self._thread.join(_LAST_WORDS_SECONDS)
-        over = error_data(_over(self._session.name, why))
+        over = error_data(refusals.over(self._session.name, why))
         for request in self._waiting:
             request.client.tell_at_once("error", over)
         return why
@@ -310,85 +306,5 @@ class Broker:
                 key.data.close()
 
 
-def _busy() -> SessionBusyError:
-    return SessionBusyError(
-        "The session is busy: somebody else's code is running in it.",
-        remedy="Try again later, or wait your turn with --wait SECONDS.",
-    )
-
-
-def _crowded() -> SessionBusyError:
-    return SessionBusyError(
-        f"The session has {_MOST_CLIENTS} clients at once, and takes no more.",
-        remedy="End some of the commands that wait for it.",
-    )
-
-
-def _withdrawn() -> SessionError:
-    return SessionError("The request was cancelled before its turn.")
-
-
-def _over(name: str, why: str) -> SessionError:
-    return SessionError(f"The session {name} has ended: {why}.", remedy="Start it anew with `session load`.")
-
-
 def _spoken(seconds: float) -> str:
     return f"{seconds / 60:g} minutes" if seconds >= 120 else f"{seconds:g} seconds"  # noqa: PLR2004
-
-
-def _load(session: Session, frame: Frame) -> dict[str, Any]:
-    header = frame.header
-    try:
-        os.chdir(header["cwd"])
-    except OSError as error:
-        raise DocumentError(f"{header['cwd']} cannot be entered: {error.strerror}.") from None
-    try:
-        return session.load(header["sources"], header["name"], frame.payload if header["stdin"] else None)
-    finally:
-        os.chdir("/")  # the folder stays free to be removed or unmounted
-
-
-def _execute(session: Session, frame: Frame) -> dict[str, Any]:
-    timeout = frame.header.get("timeout")
-    code = frame.payload.decode("utf-8", "surrogatepass")
-    return session.execute(code, None if timeout is None else float(timeout))
-
-
-def _output(session: Session, frame: Frame) -> dict[str, Any]:
-    step = frame.header["step"]
-    return session.output(None if step is None else int(step))
-
-
-def _ask(session: Session, frame: Frame) -> dict[str, Any]:
-    header = frame.header
-    return session.ask(
-        frame.payload.decode("utf-8", "surrogatepass"),
-        header["variable"],
-        size=header["size"],
-        overlap=header["overlap"],
-        match=header["match"],
-        save_as=header["save_as"],
-    )
-
-
-def _save(session: Session, frame: Frame) -> dict[str, Any]:
-    variable, folder = frame.header["variable"], Path(frame.header["folder"])
-    files = save(session.value(variable), variable, folder, replace=frame.header["replace"])
-    chars = sum(path.stat().st_size for path in files)
-    return {
-        "session": session.name,
-        "variable": variable,
-        "files": [str(path) for path in files],
-        "bytes": chars,
-    }
-
-
-_OPERATIONS: dict[str, Callable[[Session, Frame], dict[str, Any]]] = {
-    "load": _load,
-    "exec": _execute,
-    "vars": lambda session, _: session.variables(),
-    "output": _output,
-    "answer": lambda session, _: session.answer(),
-    "ask": _ask,
-    "save": _save,
-}

@@ -8,7 +8,7 @@ import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fleet_rlm.errors import SessionError
+from fleet_rlm.errors import SessionError, SilentSessionError
 from fleet_rlm.protocol import FrameError
 from fleet_rlm.sessions.wire import SESSIONS, Connection, error_of
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Call", "Handle"]
 
+_PROMPT_SECONDS = 10.0  # a broker answers at once, also while code runs; the machine may be busy
+_STOP_SECONDS = 60.0  # a sandbox at Modal takes a while to end
+
 ASK_CHARS = 60_000
 """Characters of a chunk that ``ask`` gives to one sub-call: about 15,000 tokens, which every model takes."""
 
@@ -31,11 +34,13 @@ class Call:
     Args:
         connection: of its own.
         lost: makes the error for a session that ended without an answer.
+        remedy: for a session that does not answer at all.
     """
 
-    def __init__(self, connection: Connection, lost: Callable[[], SessionError]) -> None:
+    def __init__(self, connection: Connection, lost: Callable[[], SessionError], remedy: str) -> None:
         self._connection = connection
         self._lost = lost
+        self._remedy = remedy
 
     def result(self, on_event: OnEvent | None = None) -> dict[str, Any]:
         """Wait for the answer.
@@ -59,6 +64,8 @@ class Call:
                         on_event(data)
             except FrameError as error:
                 raise SessionError(f"The session answers nonsense: {error}.") from None
+            except TimeoutError:
+                raise SilentSessionError("The session does not answer.", remedy=self._remedy) from None
         raise self._lost()
 
     def cancel(self) -> None:
@@ -80,14 +87,22 @@ class Handle:
         self.name = record.session
         self._lost = lost
 
-    def begin(self, operation: str, arguments: dict[str, Any] | None = None, payload: bytes = b"") -> Call:
-        """Send a request.
+    def begin(
+        self,
+        operation: str,
+        arguments: dict[str, Any] | None = None,
+        payload: bytes = b"",
+        *,
+        patience: float | None = None,
+    ) -> Call:
+        """Send a request; ``patience`` is how many seconds its answer may take, None for any.
 
         Raises:
             SessionError: the session has ended, or was started by another version.
         """
         self._check_version()
         end = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        end.settimeout(patience)
         connection = Connection(end)
         try:
             end.connect(self.record.address)
@@ -95,7 +110,7 @@ class Handle:
         except OSError:
             end.close()
             raise self._lost() from None
-        return Call(connection, self._lost)
+        return Call(connection, self._lost, f"End it: kill -9 {self.record.pid}")
 
     def load(
         self,
@@ -171,17 +186,21 @@ class Handle:
 
     def status(self) -> dict[str, Any]:
         """State, use and limits; also while code runs."""
-        return self.begin("status").result()
+        return self.begin("status", patience=_PROMPT_SECONDS).result()
 
     def stop(self) -> None:
         """End the session and wait until it has ended; nothing if it has already.
 
         Raises:
-            SessionError: it was started by another version.
+            SessionError: it was started by another version, or does not answer.
         """
         self._check_version()
-        with contextlib.suppress(SessionError):  # how a session that has ended is told
-            self.begin("stop").result()
+        try:
+            self.begin("stop", patience=_STOP_SECONDS).result()
+        except SilentSessionError:
+            raise
+        except SessionError:  # how a session that has ended is told
+            return
 
     def _check_version(self) -> None:
         if self.record.protocol != SESSIONS:

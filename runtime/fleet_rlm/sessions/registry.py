@@ -7,7 +7,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from fleet_rlm.errors import SessionError
+from fleet_rlm.errors import SessionError, SilentSessionError
 from fleet_rlm.sessions.client import Handle
 from fleet_rlm.sessions.options import StartOptions
 from fleet_rlm.sessions.records import Shelf, check_name, describe, name_for, removed_on_failure
@@ -143,6 +143,8 @@ class Sessions:
         if record.ended is None:
             try:
                 return self._handle(record).status()
+            except SilentSessionError:
+                return {**describe(record), "state": "silent", "pid": record.pid}
             except SessionError:
                 record = self._shelf.read(record.session) or record
         return describe(record)
@@ -154,6 +156,8 @@ class Sessions:
     def _is_alive(self, record: Record) -> bool:
         try:
             self._handle(record).status()
+        except SilentSessionError:
+            return True
         except SessionError:
             return False
         return True

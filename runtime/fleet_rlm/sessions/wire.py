@@ -81,10 +81,11 @@ class Connection:
 
         Raises:
             FrameError: what came is no frame.
+            TimeoutError: nothing came, and the socket has a limit for that.
         """
         try:
             data = self.end.recv(_PIECE)
-        except (ConnectionError, TimeoutError):
+        except ConnectionError:
             return None
         return self._frames.feed(data) if data else None
 
