@@ -165,10 +165,11 @@ def test_concurrency(over_http, openai_server, number):
 @pytest.mark.parametrize("how", ["cancelled", "timeout", "gone"])
 def test_nobody_pays_for_what_nobody_wants(over_http, openai_server, wait_until, how):
     """What is left of a batch is not asked once its step was interrupted or its client has gone."""
-    openai_server.answer = lambda _: Text("x", delay=0.3)
     handle = over_http(concurrency=2)
-    call = handle.begin_execute("llm_query_batched(['x'] * 200)", timeout=2.0 if how == "timeout" else None)
-    wait_until(lambda: len(openai_server.requests) > 2)
+    handle.execute("llm_query('x')")  # the first question imports dspy, which may take seconds
+    openai_server.answer = lambda _: Text("x", delay=0.3)
+    call = handle.begin_execute("llm_query_batched(['x'] * 200)", timeout=3.0 if how == "timeout" else None)
+    wait_until(lambda: len(openai_server.requests) > 3)
     if how == "gone":
         call._connection.close()
     elif how == "cancelled":
