@@ -8,6 +8,7 @@ from fleet_rlm import __version__
 from fleet_rlm.cli.check import signature, subcall
 from fleet_rlm.cli.manage import check_secret, check_secret_key, describe, doctor, init
 from fleet_rlm.cli.run import run_command
+from fleet_rlm.cli.serve import mcp
 from fleet_rlm.cli.session import session
 from fleet_rlm.runners import RUNNERS
 
@@ -35,5 +36,5 @@ def app() -> None:
 
 for _runner in RUNNERS.values():
     app.add_command(run_command(_runner))
-for _command in (check_secret, check_secret_key, describe, doctor, init, session, signature, subcall):
+for _command in (check_secret, check_secret_key, describe, doctor, init, mcp, session, signature, subcall):
     app.add_command(_command)

@@ -79,10 +79,9 @@ class SubModel:
         def ask(prompt: str) -> str:
             nonlocal answered
             answer = self._answer_or_error(prompt)
-            with counting:
+            with counting:  # telling as well, so that the counts arrive in their order
                 answered += 1
-                now = answered
-            self._emit({"event": "asked", "done": now, "total": len(prompts)})
+                self._emit({"event": "asked", "done": answered, "total": len(prompts)})
             return answer
 
         with ThreadPoolExecutor(max_workers=min(self._settings.concurrency, len(prompts))) as pool:
