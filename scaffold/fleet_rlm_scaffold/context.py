@@ -84,8 +84,9 @@ def context(
     Returns:
         ``version``, ``runtime`` (the facts), ``command``, ``scope``, ``hooks``, ``models``, ``threshold``
         (bytes), ``hooks_root`` (the folder that hook programs and rules are found under, not quoted),
-        ``server`` (the MCP server's name), and the functions ``skill(name)`` and ``agent(name)``: the name
-        that the client knows one by in this scope. Each template also sees ``source``, its own path.
+        ``server`` (the MCP server's name), ``server_tools`` (the pattern of its tools' names, as an agent's
+        ``tools`` and a permission rule take it), and the functions ``skill(name)`` and ``agent(name)``: the
+        name that the client knows one by in this scope. Each template also sees ``source``, its own path.
     """
     named = partial(_name, prefix=f"{PLUGIN}:" if scope == "plugin" else "")
     return {
@@ -100,6 +101,7 @@ def context(
         "skill": named,
         "agent": named,
         "server": SERVER,
+        "server_tools": PERMISSION,
     }
 
 

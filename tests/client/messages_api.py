@@ -60,6 +60,7 @@ class Step:
 
     blocks: Sequence[Block] | Callable[[Request], Sequence[Block]]
     when: Callable[[Request], bool] = lambda _request: True
+    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,19 @@ def use(tool: str, **arguments: Any) -> Step:
     return Step([{"type": "tool_use", "name": tool, "input": arguments}])
 
 
+def until_offered(tool: str) -> list[Step]:
+    """Steps that wait for an MCP tool: the client does not, and no model uses what it has not been told of.
+
+    A tool that is kept for later is told by its name alone, so that is what a request must hold.
+    """
+
+    def is_missing(request: Request) -> bool:
+        return tool.encode() not in request.raw
+
+    pause = [{"type": "tool_use", "name": "Bash", "input": {"command": "sleep 1"}}]
+    return [Step(pause, is_missing, optional=True)] * 30
+
+
 class MessagesApi:
     """The server; a context manager. ``requests`` holds what arrived, in order.
 
@@ -135,8 +149,8 @@ class MessagesApi:
 
     @property
     def unused(self) -> list[Step]:
-        """The steps that no request has asked for."""
-        return list(self._steps)
+        """The steps that no request has asked for, and that should have been."""
+        return [step for step in self._steps if not step.optional]
 
     def answer(self, request: Request) -> Sequence[Block] | Cut | Fault:
         """Keep ``request`` and return what answers it."""

@@ -7,11 +7,12 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
 
 from assets.rendering import write
-from client.messages_api import use
+from client.messages_api import Request, Step, say, until_offered, use
 from fleet_rlm.mcp.instructions import INSTRUCTIONS
 from fleet_rlm.mcp.table import TOOLS
 from fleet_rlm_scaffold.context import PERMISSION
@@ -47,12 +48,13 @@ def allowed(equipped):
 
 def test_the_model_knows_the_server(equipped):
     """The server is connected, its tools are at hand under the names of the rule, and its instructions arrive whole."""
-    done = equipped.run("hello")
-    assert [(one["name"], one["status"]) for one in done.init["mcp_servers"]] == [
-        ("plugin:fleet-rlm:rlm", "connected")
-    ]
-    assert {PREFIX + name for name in TOOLS} == {tool for tool in done.init["tools"] if "rlm" in tool}
-    assert INSTRUCTIONS.strip() in "\n".join(done.turns[0].texts())
+    done = equipped.run("hello", until_offered(f"{PREFIX}load"))
+    (server,) = done.init["mcp_servers"]
+    assert server["name"] == "plugin:fleet-rlm:rlm"
+    assert server["status"] in {"connected", "pending"}  # it had to start while the client did
+    told = done.turns[-1]
+    assert [name for name in TOOLS if f"{PREFIX}{name}".encode() not in told.raw] == []
+    assert INSTRUCTIONS.strip() in "\n".join(told.texts())
 
 
 def test_the_model_uses_it(allowed):
@@ -83,6 +85,41 @@ def test_the_model_reads_a_resource(allowed):
     texts = done.turns[-1].texts()
     assert any(f"] {uri}" in text for text in texts)
     assert any("row 1500" in text for text in texts)
+
+
+@pytest.mark.parametrize("agent", ["rlm-orchestrator", "rlm-specialist"])
+def test_an_agent_uses_it(allowed, agent):
+    """The agents that drive sessions are offered every tool at once, and see what the conversation has loaded."""
+    prefix = "fleet-rlm:" if allowed.options else ""
+    start = use("Agent", description="x", prompt="y", subagent_type=prefix + agent, run_in_background=False)
+    wait = dataclasses.replace(use("Bash", command="sleep 0.2"), when=_knows_no_server)
+    main = [use(f"{PREFIX}load", paths=["big.log"]), start]
+    agents = [use(f"{PREFIX}execute", code="print(document.count('ERROR'))"), say("50000")]
+    script = [*(_for(_is_main, step) for step in main), *(_for(_is_agent, step) for step in agents)]
+    done = allowed.run("go", [*[wait] * 100, *script])
+    assert (done.exit_code, [step for step in done.unused if step is not wait]) == (0, [])
+    turns = [turn for turn in done.turns if _is_agent(turn)]
+    assert {PREFIX + name for name in TOOLS} <= set(turns[0].tools)
+    assert any(text.startswith("50000\n[session work: step 1, ok") for text in turns[-1].texts())
+
+
+def _for(who: Callable[[Request], bool], step: Step) -> Step:
+    return dataclasses.replace(step, when=who)
+
+
+def _is_agent(request: Request) -> bool:
+    return any(
+        begin in request.system for begin in ("You coordinate work on text", "You answer one question")
+    )
+
+
+def _is_main(request: Request) -> bool:
+    return not _is_agent(request)
+
+
+def _knows_no_server(request: Request) -> bool:
+    """2.1.240 sends its first request without waiting for servers that take a second to start."""
+    return _is_main(request) and f"{PREFIX}load".encode() not in request.raw
 
 
 def test_nothing_happens_without_the_rule(equipped):

@@ -18,7 +18,6 @@ from client.equipped import FILLER
 from client.messages_api import Request, Step, say, use
 from client.run import Client
 
-AGENT_TYPE = "general-purpose"
 PROMPT, AGENT = "What went wrong in big.log?", "Look closer at the hits."
 GONE_SECONDS = 15.0
 
@@ -27,10 +26,6 @@ class Shell:
     """What the model does with the command, through the tool Bash."""
 
     tools = "Bash"
-
-    def offered(self, _request: Request) -> bool:
-        """Whether the model has been told of it."""
-        return True
 
     def load(self) -> Step:
         """Load the log."""
@@ -54,10 +49,6 @@ class Mcp:
 
     prefix = "mcp__plugin_fleet-rlm_rlm__"
     tools = f"{prefix}*,Bash"
-
-    def offered(self, request: Request) -> bool:
-        """Whether the model has been told of it: by its name, if the client keeps the whole for later."""
-        return f"{self.prefix}load".encode() in request.raw
 
     def load(self) -> Step:
         """Load the log."""
@@ -100,7 +91,7 @@ def test_one_session_serves_a_conversation_and_its_subagents(equipped, log, way)
             "Agent",
             description="look",
             prompt=AGENT,
-            subagent_type=AGENT_TYPE or _agent(equipped),
+            subagent_type=_agent(equipped),
             run_in_background=False,
         ),
         drive.execute("number = int(line.split()[0])\nSUBMIT(f'{line.strip()} (line {number})')"),
@@ -108,16 +99,13 @@ def test_one_session_serves_a_conversation_and_its_subagents(equipped, log, way)
         Step(processes),
         Step(lambda request: [{"type": "text", "text": f"It was: {_submitted(request)}"}]),
     ]
-    # The client does not wait for a server that is slow to start, and a model does not use what is not offered.
-    waiting = [Step(use("Bash", command="sleep 1").blocks, lambda request: not drive.offered(request))] * 20
     script = [
-        *waiting,
         *(_for(_is_main, step) for step in steps),
         *(_for(_is_agent, step) for step in in_the_agent),
     ]
     conversation = equipped.run(PROMPT, script, options=(f"--allowedTools={drive.tools},Agent,Task",))
 
-    assert [] == [step for step in conversation.unused if step not in waiting], conversation.stderr
+    assert [] == conversation.unused, conversation.stderr
     told = "\n".join(conversation.turns[-1].texts())
     assert f"{log.stat().st_size} 1" in told
     assert any("the agent sees 1 hit" in text for turn in conversation.turns for text in turn.texts())
