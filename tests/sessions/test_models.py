@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from fleet_rlm.errors import SessionError
+from fleet_rlm.errors import ConfigurationError, SessionError
 from loopback.openai_server import Refusal, Text
 
 ECHO = "replies:\n- {when: '(?s)bad', fail: no such thing}\n- {when: '(?s)slow', reply: late, delay: 60}\n- {reply: fine}\n"
@@ -70,7 +70,7 @@ def test_missing_model(box):
     assert "DSPY_LM_MODEL" in failed["error"]
     assert handle.execute("print(x)")["output"] == "1\n"
     handle.load(["-"], stdin=b"text")
-    with pytest.raises(SessionError, match="No language model is configured"):
+    with pytest.raises(ConfigurationError, match="No language model is configured"):
         handle.begin_ask("what?").result()
 
 
@@ -240,3 +240,20 @@ def test_what_is_loaded_when(box, script, monkeypatch):
     assert IMPORTED.findall(log.read_text()) == []
     box("exec", stdin="llm_query('x')")
     assert IMPORTED.findall(log.read_text()) == ["dspy"]
+
+
+def test_ask_of_too_many(asking, box):
+    """A list of more items than there are calls left is refused before anything is asked or paid for."""
+    handle = asking(max_llm_calls=10)
+    handle.execute("many = ['one'] * 11")
+    with pytest.raises(SessionError, match="11 sub-calls would be needed and 10 are left"):
+        handle.begin_ask("what?", variable="many").result()
+    assert used(handle)["calls"] == 0
+
+
+def test_ask_of_documents(asking, box):
+    """A question about a mapping of documents is asked of each text, not of their names."""
+    handle = asking("replies:\n- {when: 'needle', reply: found it}\n- {reply: NOTHING}\n")
+    handle.execute("given = {'a.txt': 'a needle here', 'needle.txt': 'hay'}")
+    report = handle.begin_ask("what?", variable="given").result()
+    assert [0] == [row["chunk"] for row in report["findings"]]

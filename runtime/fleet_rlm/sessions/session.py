@@ -11,7 +11,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from fleet_rlm.errors import FleetError, SessionError, UsageError
+from fleet_rlm.errors import ConfigurationError, FleetError, ModelError, SessionError, UsageError
 from fleet_rlm.guidance import explain
 from fleet_rlm.host.client import DriverClient
 from fleet_rlm.host.outcome import Limits
@@ -38,6 +38,9 @@ EXECUTE_SECONDS = 600.0
 
 _LIMITS = Limits(timeout=EXECUTE_SECONDS)
 _CODE = ("function", "method")  # what the driver defines is no variable, and what code defines has no size
+_MODEL_ERRORS: dict[str, type[FleetError]] = {
+    kind.__name__: kind for kind in (ConfigurationError, ModelError)
+}
 _OWN_FIELDS = [{"name": "output"}]
 
 
@@ -321,7 +324,11 @@ class Session:
         if outcome.kind == "submit" and outcome.answer is not None:
             return outcome.answer.get("output")
         told = self._explained(outcome, _LIMITS).strip() or "nothing was submitted"
-        raise SessionError(told.splitlines()[-1] if outcome.kind in ("error", "syntax") else told)
+        if outcome.kind not in ("error", "syntax"):
+            raise SessionError(told)
+        last = told.splitlines()[-1]
+        kind = _MODEL_ERRORS.get(outcome.error, SessionError)
+        raise kind(last.removeprefix(f"{outcome.error}: ") if kind is not SessionError else last)
 
     def _explained(self, outcome: Outcome, limits: Limits) -> str:
         if outcome.kind == "syntax":

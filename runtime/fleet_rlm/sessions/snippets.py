@@ -63,13 +63,13 @@ def value_of(variable: str) -> str:
 _ASK = """\
 def _fleet_ask(text, question, size, overlap, match, name):
     import re
-    from builtins import enumerate, globals, isinstance, len, list, max, range, str, zip
+    from builtins import ValueError, enumerate, globals, hasattr, isinstance, len, list, max, range, str, zip
     if isinstance(text, str):
         step = size - overlap
         pieces = [(start, text[start:start + size]) for start in range(0, max(1, len(text) - overlap), step)]
         whole = len(text)
     else:
-        items = list(text)
+        items = [text[key] for key in text] if hasattr(text, "keys") else list(text)
         texts = [item if isinstance(item, str) else item["content"] for item in items]
         pieces, at = [], 0
         for one in texts:
@@ -84,6 +84,10 @@ def _fleet_ask(text, question, size, overlap, match, name):
         f"It is part {number + 1} of {len(pieces)}.\\n\\n<text>\\n{piece}\\n</text>"
         for number, start, piece in wanted
     ]
+    left = budget()["calls"]["left"]
+    if left is not None and len(prompts) > left:
+        raise ValueError(f"{len(prompts):,} sub-calls would be needed and {left:,} are left: ask about larger "
+            "or fewer chunks, or narrow them down with a regular expression")
     replies = llm_query_batched(prompts) if prompts else []
     rows = [
         {"chunk": number, "start": start, "end": start + len(piece), "answer": reply}
