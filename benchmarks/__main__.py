@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import command, latency, report, runs, scaffold, soak, values, wire
+from benchmarks import command, latency, report, runs, scaffold, sessions, soak, values, wire
 from benchmarks.machine import describe
 
 if TYPE_CHECKING:
@@ -37,6 +37,9 @@ BENCHMARKS: dict[str, Callable[..., list[Row]]] = {
     "install": scaffold.install,
     "executes": soak.executes,
     "sessions": soak.sessions,
+    "session-exec": sessions.command,
+    "session-executes": sessions.executes,
+    "session-lives": sessions.lives,
 }
 
 

@@ -21,14 +21,31 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a job that a shel
 KEPT = ("PATH", "LANG", "LC_ALL", "TERM", "TMPDIR", "SSL_CERT_FILE", "FLEET_RLM_TEST_")
 
 
+@pytest.fixture(scope="session")
+def path_without_claude(tmp_path_factory) -> str:
+    """PATH without any Claude Code: whether one is there is for a test to decide, and none may be asked."""
+    folders = []
+    for folder in map(Path, os.environ["PATH"].split(os.pathsep)):
+        if not (folder / "claude").exists():
+            folders.append(str(folder))
+            continue
+        twin = tmp_path_factory.mktemp("bin")
+        for program in folder.iterdir():
+            if program.name != "claude":
+                (twin / program.name).symlink_to(program)
+        folders.append(str(twin))
+    return os.pathsep.join(folders)
+
+
 @pytest.fixture(autouse=True)
-def home(tmp_path_factory, monkeypatch) -> Path:
-    """A fresh HOME, and no setting of the developer's own in the environment."""
+def home(tmp_path_factory, monkeypatch, path_without_claude) -> Path:
+    """A fresh HOME, and no setting or model of the developer's own in the environment."""
     folder = tmp_path_factory.mktemp("home")
     for name in list(os.environ):
         if not name.startswith((*KEPT, "PYTEST_", "VIRTUAL_ENV", "UV_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.setenv("PATH", path_without_claude)
     monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(folder / ".claude"))
     for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)

@@ -94,7 +94,7 @@ class TestPrecedence:
     def test_defaults(self, sources):
         """Without any source the defaults hold."""
         assert sources() == Settings()
-        assert (Settings().sandbox, Settings().concurrency, Settings().lm_cache) == ("auto", 32, False)
+        assert (Settings().sandbox, Settings().concurrency, Settings().lm_cache) == ("auto", 40, False)
 
     def test_the_environment_is_only_read(self, sources):
         """A .env is not written into this process's environment, where every child would see it."""
@@ -155,6 +155,14 @@ class TestDotenv:
         assert "may not choose sandbox=trusted, because it removes protection." in message(caught)
         assert sources(dotenv="FLEET_RLM_SANDBOX=local").sandbox == "local"
         assert sources(environ={"FLEET_RLM_SANDBOX": "trusted"}).sandbox == "trusted"
+
+    def test_it_cannot_have_a_program_of_its_own_started(self, sources):
+        """No .env may say which program is Claude Code; the user may."""
+        with pytest.raises(ConfigurationError) as caught:
+            sources(dotenv="FLEET_RLM_CLAUDE=./claude")
+        assert "may not choose claude=./claude, because it removes protection." in message(caught)
+        assert sources(environ={"FLEET_RLM_CLAUDE": "/opt/claude"}).claude == "/opt/claude"
+        assert sources(dotenv="FLEET_RLM_CLAUDE_PARALLEL=2").claude_parallel == 2
 
     def test_it_cannot_move_the_users_configuration(self, sources, project):
         """FLEET_RLM_HOME in a .env is not heard."""
@@ -267,7 +275,7 @@ class TestValues:
 class TestTable:
     def test_it_is_complete(self):
         """Every setting has a variable, a default that passes its own check, and a help text that is a sentence."""
-        assert len({setting.name for setting in SETTINGS}) == len(SETTINGS) == 17
+        assert len({setting.name for setting in SETTINGS}) == len(SETTINGS) == 19
         for setting in SETTINGS:
             assert setting.variables
             assert setting.help.endswith(".")

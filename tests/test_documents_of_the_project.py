@@ -16,14 +16,31 @@ import fleet_rlm
 import fleet_rlm_scaffold
 
 ROOT = Path(__file__).parent.parent
-PAGES = ["README.md", "CONTRIBUTING.md", "docs/scripted-model.md"]
+PAGES = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "docs/claude-code-model.md",
+    "docs/scripted-model.md",
+    "docs/sessions.md",
+]
 BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 def blocks(page: str, language: str) -> list[str]:
-    """The code blocks of a page in one language, without those marked ``skip:``."""
+    """The code blocks of a page in one language, without those marked ``skip:`` or ``session``."""
     text = (ROOT / page).read_text()
-    return [body for kind, mark, body in BLOCK.findall(text) if kind == language and "skip:" not in mark]
+    marked = ("skip:", "session")
+    return [
+        body
+        for kind, mark, body in BLOCK.findall(text)
+        if kind == language and not mark.strip().startswith(marked)
+    ]
+
+
+def sessions(page: str) -> list[str]:
+    """The blocks of a page that only make sense as a whole."""
+    text = (ROOT / page).read_text()
+    return [body for _, mark, body in BLOCK.findall(text) if mark.strip() == "session"]
 
 
 def commands(page: str) -> list[str]:
@@ -56,6 +73,30 @@ def test_commands_shown_work(line, home):
         {0, 1} if " doctor" in line else {0}
     )  # doctor's exit code tells of this machine, not of the command
     assert done.returncode in allowed, done.stderr
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_sessions_shown_work(page, home):
+    """Every block that shows a session succeeds from its first line to its last, and leaves none running."""
+    environment = {
+        **os.environ,
+        "HOME": str(home),
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    }
+    for block in sessions(page):
+        done = subprocess.run(
+            ["sh", "-ec", block + "\nfleet-rlm session list --json"],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        subprocess.run(["fleet-rlm", "session", "stop", "--all"], env=environment, check=True)
+        assert done.returncode == 0, done.stderr
+        left = json.loads(done.stdout.splitlines()[-1])["sessions"]
+        assert {"ended"} == {one["state"] for one in left}
 
 
 @pytest.mark.parametrize("line", [line for line in ALL if line.startswith("make ")])

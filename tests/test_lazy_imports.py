@@ -30,6 +30,14 @@ def test_importing_the_package_loads_nothing():
     assert done.stdout == "[]\n"
 
 
+def test_sessions_are_light():
+    """Neither a command's half of a session nor its process's loads dspy or modal before they are needed."""
+    halves = "fleet_rlm.sessions.serve, fleet_rlm.sessions.broker, fleet_rlm.sessions.client, fleet_rlm.cli.session"
+    code = f"import sys, {halves}; print([n for n in ('dspy', 'modal', 'litellm') if n in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
 def test_unknown_name():
     """A name that does not exist is an AttributeError, as in any module."""
     with pytest.raises(AttributeError, match="no attribute 'run_everything'"):

@@ -68,7 +68,7 @@ def test_batch_is_as_wide_as_asked() -> None:
 
 def test_default_width_is_above_dspys() -> None:
     """dspy has eight workers for a batch."""
-    assert DEFAULT_CONCURRENCY == 32 == RLM("question -> answer").concurrency
+    assert DEFAULT_CONCURRENCY == 40 == RLM("question -> answer").concurrency
 
 
 def test_failed_call_is_told_in_its_place() -> None:

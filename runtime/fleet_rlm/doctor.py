@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.metadata
+import os
 import platform
-import shutil
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fleet_rlm.errors import FleetError
+from fleet_rlm.models import claude_code
 from fleet_rlm.runs import places, wiring
 from fleet_rlm.runs.options import RunOptions
 
@@ -45,7 +46,7 @@ def checks() -> Iterator[Check]:
     yield _model(settings)
     yield from _local(settings)
     yield _modal(settings)
-    yield _claude()
+    yield _claude(settings)
 
 
 def modal_checks(*, end: bool) -> Iterator[Check]:
@@ -94,17 +95,12 @@ def _settings(settings: Settings) -> Iterator[Check]:
 
 
 def _model(settings: Settings) -> Check:
-    if settings.model is None:
-        return Check(
-            WARNING,
-            "language model",
-            "none is configured: set DSPY_LM_MODEL and DSPY_LLM_API_KEY, or use --model script:generic",
-        )
     try:
-        wiring.models(settings, RunOptions())
+        planner, sub = wiring.models(settings, RunOptions())
     except FleetError as error:
-        return Check(ERROR, "language model", str(error))
-    return Check(OK, "language model", settings.model)
+        return Check(ERROR if settings.model else WARNING, "language model", str(error))
+    names = planner.model if sub.model == planner.model else f"{planner.model}, {sub.model} for sub-calls"
+    return Check(OK, "language model", names if settings.model else f"{names}, because none is configured")
 
 
 def _local(settings: Settings) -> Iterator[Check]:
@@ -170,11 +166,16 @@ def _modal_problem() -> str | None:
     return None
 
 
-def _claude() -> Check:
-    path = shutil.which("claude")
+def _claude(settings: Settings) -> Check:
+    if settings.claude and claude_code.find(settings.claude, os.environ) is None:
+        return Check(ERROR, "claude", f"FLEET_RLM_CLAUDE names {settings.claude}, which is no program")
+    path = claude_code.find(settings.claude, os.environ)
     if path is None:
         return Check(WARNING, "claude", "Claude Code is not on PATH; fleet-rlm works without it")
-    return Check(OK, "claude", path)
+    version = claude_code.version(path)
+    if version is None:
+        return Check(WARNING, "claude", f"{path} does not say its version, so it may not work")
+    return Check(OK, "claude", f"{version} at {path}")
 
 
 def worst(found: list[Check]) -> str:

@@ -9,7 +9,10 @@
     ├── SandboxError                 6   the sandbox could not be started or has died
     │   └── ConfinementError         6   no confinement held, so nothing was run
     ├── ModelError                   7   a language model refused, failed or is missing
-    └── RunTimeoutError              8   the run took longer than it was given
+    ├── RunTimeoutError              8   the run took longer than it was given
+    └── SessionError                 9   a session that is not there, or has ended
+        ├── SessionBusyError         9   somebody else's code runs in it now
+        └── SilentSessionError       9   its process is there and does not answer
 
 Exit code 0 is success, 3 is a bug (its log file is named), 130 is Ctrl-C.
 The message is one sentence that says what is wrong; ``remedy`` says what to do.
@@ -27,6 +30,9 @@ __all__ = [
     "ModelError",
     "RunTimeoutError",
     "SandboxError",
+    "SessionBusyError",
+    "SessionError",
+    "SilentSessionError",
     "UsageError",
 ]
 
@@ -85,3 +91,17 @@ class RunTimeoutError(FleetError):
     """The run took longer than it was given."""
 
     exit_code = 8
+
+
+class SessionError(FleetError):
+    """A session does not exist, has ended, or cannot be told from others."""
+
+    exit_code = 9
+
+
+class SessionBusyError(SessionError):
+    """Somebody else's code is running in the session."""
+
+
+class SilentSessionError(SessionError):
+    """The session's process is there and does not answer."""

@@ -13,13 +13,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["DEFAULT_THRESHOLD", "MODELS", "PLUGIN", "Choices", "context"]
+__all__ = ["DEFAULT_THRESHOLD", "MODELS", "PERMISSION", "PLUGIN", "SERVER", "Choices", "context"]
 
 DEFAULT_THRESHOLD = 256 * 1024
 """Bytes above which a file is large: the size at which the client's own Read refuses a file."""
 
 PLUGIN = "fleet-rlm"
 """The plugin's name, and so the prefix of its skills and agents."""
+
+SERVER = "rlm"
+"""The name of the plugin's MCP server."""
+
+PERMISSION = f"mcp__plugin_{PLUGIN}_{SERVER}__*"
+"""The permission rule for every tool of that server, in each way the plugin is loaded (2.1.240, 2.1.329)."""
 
 MODELS: Mapping[str, str] = {"fast": "haiku", "balanced": "sonnet", "strong": "opus", "same": "inherit"}
 """What an agent needs -> the client's alias for it; a full model id would age."""
@@ -34,12 +40,14 @@ class Choices:
         hooks: how hooks are carried.
         threshold: bytes above which a file is large.
         runtime: how the user says the runtime is started; None to find it.
+        allow_mcp: whether the tools of the MCP server may be used without asking.
     """
 
     groups: frozenset[str]
     hooks: Hooks = "plugin"
     threshold: int = DEFAULT_THRESHOLD
     runtime: str | None = None
+    allow_mcp: bool = False
 
     def recorded(self) -> dict[str, Any]:
         """Return the choices as the manifest keeps them."""
@@ -48,6 +56,7 @@ class Choices:
             "hooks": self.hooks,
             "threshold": self.threshold,
             "runtime": self.runtime,
+            "allow_mcp": self.allow_mcp,
         }
 
     @classmethod
@@ -55,7 +64,8 @@ class Choices:
         """Return the choices that a manifest keeps."""
         hooks: Hooks = "settings" if recorded.get("hooks") == "settings" else "plugin"
         threshold = int(recorded.get("threshold") or DEFAULT_THRESHOLD)
-        return cls(frozenset(recorded.get("groups", ())), hooks, threshold, recorded.get("runtime"))
+        groups, runtime = frozenset(recorded.get("groups", ())), recorded.get("runtime")
+        return cls(groups, hooks, threshold, runtime, allow_mcp=bool(recorded.get("allow_mcp")))
 
 
 def context(
@@ -73,9 +83,10 @@ def context(
 
     Returns:
         ``version``, ``runtime`` (the facts), ``command``, ``scope``, ``hooks``, ``models``, ``threshold``
-        (bytes), ``hooks_root`` (the folder that hook programs and rules are found under, not quoted), and the
-        functions ``skill(name)`` and ``agent(name)``: the name that the client knows one by in this scope.
-        Each template also sees ``source``, its own path.
+        (bytes), ``hooks_root`` (the folder that hook programs and rules are found under, not quoted),
+        ``server`` (the MCP server's name), ``server_tools`` (the pattern of its tools' names, as an agent's
+        ``tools`` and a permission rule take it), and the functions ``skill(name)`` and ``agent(name)``: the
+        name that the client knows one by in this scope. Each template also sees ``source``, its own path.
     """
     named = partial(_name, prefix=f"{PLUGIN}:" if scope == "plugin" else "")
     return {
@@ -89,6 +100,8 @@ def context(
         "hooks_root": _hooks_root(scope, hooks, target),
         "skill": named,
         "agent": named,
+        "server": SERVER,
+        "server_tools": PERMISSION,
     }
 
 

@@ -40,8 +40,9 @@ class Wanted:
         scope: ``user`` or ``project``.
         choices: recorded for the next command; None to leave what is recorded (an uninstall).
         files: path -> rendered file, of the assets acted on.
-        entries: hook entries for the settings file; None to leave those that are there.
+        entries: what is to stand in the settings file; None to leave those that are there.
         acts_on: whether an asset, named ``kind/name``, is acted on; others stay as they are.
+        again: add entries again that the user has taken out, for they were just asked for.
     """
 
     scope: str
@@ -49,6 +50,7 @@ class Wanted:
     files: Mapping[str, Rendered]
     entries: Entries | None
     acts_on: Callable[[str], bool]
+    again: bool = False
 
 
 @dataclass(frozen=True)
@@ -254,7 +256,7 @@ def _settings(survey: _Survey, before: Manifest, wanted: Wanted, policy: Policy)
     if wanted.entries is None:
         kept = before.settings.before if before.settings else None
         return SettingsChange(disk, record=before.settings, keep=survey.read_blob(kept) if kept else None)
-    again = policy.force or policy.restore
+    again = policy.force or policy.restore or wanted.again
     return decide_settings(disk, before.settings, wanted.entries, survey.read_blob, again=again)
 
 

@@ -30,7 +30,7 @@ class Merged:
     """Our entries in a settings file that is otherwise the user's.
 
     Attributes:
-        entries: event -> the entries that are ours.
+        entries: the entries that are ours, by where they stand.
         after: digest of the file as we left it.
         before: digest of the file as it was without our entries; None if there was no file.
     """
@@ -51,7 +51,7 @@ class Manifest:
         files: path -> what was last rendered there.
         dirs: folders that we made; ``.`` is the target itself.
         incoming: staged path -> digest of what we staged there.
-        settings: our entries in the settings file, if hooks were merged into it.
+        settings: our entries in the settings file, if any were merged into it.
     """
 
     version: str

@@ -239,16 +239,21 @@ def _kept(decision: Decision) -> tuple[str, str]:
 
 def _settings_item(settings: SettingsChange, backups: str | None) -> Item | None:
     if settings.refused:
-        why = f"{settings.refused}; put it right, or use --hooks plugin"
+        without = "use --hooks plugin" if "hooks" in settings.ours else "use --no-allow-mcp"
+        why = f"{settings.refused}; put it right, or {without}"
         return Item(PATH, "hook/settings", _SETTINGS_ROW, "X ", "refused", why, needs_you=True)
     if settings.remove:
-        return Item(PATH, "hook/settings", _SETTINGS_ROW, " D", "removed", "only our hooks were in it")
+        return Item(
+            PATH, "hook/settings", _SETTINGS_ROW, " D", "removed", f"it held our {settings.ours} only"
+        )
     if settings.write is not None:
         fresh = isinstance(settings.disk, Absent)
         saved = f"; what was there is in {backups}/{PATH}" if backups and settings.backup else ""
         more = f"; {settings.note}" if settings.note else ""
         result = "created" if fresh else "updated"
-        return Item(PATH, "hook/settings", _SETTINGS_ROW, " M", result, f"our hooks only{saved}{more}")
+        return Item(
+            PATH, "hook/settings", _SETTINGS_ROW, " M", result, f"our {settings.ours} only{saved}{more}"
+        )
     if settings.note:
         return Item(PATH, "hook/settings", _SETTINGS_ROW, "M ", "kept", settings.note)
     return None

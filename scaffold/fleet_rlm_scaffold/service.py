@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fleet_rlm_scaffold import assets as index
-from fleet_rlm_scaffold import engine, runtime
+from fleet_rlm_scaffold import engine, permission, runtime
 from fleet_rlm_scaffold.context import DEFAULT_THRESHOLD, Choices, context
 from fleet_rlm_scaffold.errors import PluginPresentError, ScaffoldError, UsageError
 from fleet_rlm_scaffold.plugins import find_plugin
@@ -40,6 +40,7 @@ class Flags:
         hooks: how hooks are carried.
         threshold: bytes above which a file is large.
         groups: the groups that are acted on; None for all (install) or those installed (other commands).
+        allow_mcp: whether the tools of the MCP server may be used without asking.
     """
 
     command: str
@@ -50,6 +51,7 @@ class Flags:
     hooks: Hooks | None = None
     threshold: int | None = None
     groups: frozenset[str] | None = None
+    allow_mcp: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,8 @@ def prepare(flags: Flags) -> Prepared:
         recorded.groups if recorded and flags.command != "install" else frozenset(index.GROUPS)
     )
     choices = _choices(flags, recorded, acting)
+    if flags.allow_mcp:
+        permission.check_request(acting, choices)
     folder = index.template_folder(flags.templates)
     assets = index.load_index(folder)
     invocation = runtime.find(choices.runtime)
@@ -101,8 +105,9 @@ def prepare(flags: Flags) -> Prepared:
         scope,
         choices,
         output.files,
-        entries_of(output.settings) if "hooks" in acting else None,
+        {**entries_of(output.settings), **permission.rules(choices)} if "hooks" in acting else None,
         _acts_on({asset.kind: asset.group for asset in assets}, acting, choices.groups),
+        again=bool(flags.allow_mcp),
     )
     return Prepared(target, scope, wanted, manifest, invocation)
 
@@ -180,6 +185,7 @@ def _choices(flags: Flags, recorded: Choices | None, acting: frozenset[str]) -> 
         hooks=flags.hooks or old.hooks,
         threshold=flags.threshold or old.threshold or DEFAULT_THRESHOLD,
         runtime=flags.runtime or old.runtime,
+        allow_mcp=old.allow_mcp if flags.allow_mcp is None else flags.allow_mcp,
     )
 
 

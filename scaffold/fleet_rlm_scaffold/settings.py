@@ -1,9 +1,8 @@
-"""Our hook entries in the user's settings file: what is to be done with it. Pure, as the plan is."""
+"""Our entries in the user's settings file: what is to be done with it. Pure, as the plan is."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -11,10 +10,10 @@ from fleet_rlm_scaffold import settings_text
 from fleet_rlm_scaffold.errors import TemplateError
 from fleet_rlm_scaffold.manifest import Merged
 from fleet_rlm_scaffold.model import Absent, Disk, Obstacle, Regular, Unreadable, digest
-from fleet_rlm_scaffold.settings_text import Entries, NotSettingsError
+from fleet_rlm_scaffold.settings_text import ALLOW, Entries, NotSettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
 __all__ = ["PATH", "SettingsChange", "decide_settings", "entries_of"]
 
@@ -36,6 +35,7 @@ class SettingsChange:
         refused: why it was left alone although something was to be done, as a clause; ends in exit code 1.
         aborts: whether the refusal stops the whole command: the file cannot even be read.
         note: something the user should know.
+        ours: what of ours it is about, in a person's words.
     """
 
     disk: Disk
@@ -47,6 +47,7 @@ class SettingsChange:
     refused: str | None = None
     aborts: bool = False
     note: str | None = None
+    ours: str = "hooks"
 
     @property
     def changes(self) -> bool:
@@ -90,6 +91,23 @@ def decide_settings(
     """
     if not wanted and recorded is None:
         return SettingsChange(disk)
+    change = _decide(disk, recorded, wanted, read_blob, again=again)
+    return replace(change, ours=_words({*wanted, *(recorded.entries if recorded else ())}))
+
+
+def _words(names: Collection[str]) -> str:
+    parts = ["hooks"] * any(name != ALLOW for name in names) + ["permission rule"] * (ALLOW in names)
+    return " and ".join(parts)
+
+
+def _decide(
+    disk: Disk,
+    recorded: Merged | None,
+    wanted: Entries,
+    read_blob: Callable[[str], bytes | None],
+    *,
+    again: bool,
+) -> SettingsChange:
     match disk:
         case Unreadable(why):
             return SettingsChange(disk, record=recorded, refused=why, aborts=True)
@@ -109,7 +127,7 @@ def _absent(disk: Disk, recorded: Merged | None, wanted: Entries, *, again: bool
         return SettingsChange(disk)
     if recorded and not again:
         return SettingsChange(disk, record=recorded)
-    data = (json.dumps({"hooks": dict(wanted)}, indent=2, ensure_ascii=False) + "\n").encode()
+    data = (settings_text.add("{}", wanted) + "\n").encode()
     return SettingsChange(disk, write=data, record=Merged(wanted, digest(data), None))
 
 
@@ -129,15 +147,20 @@ def _present(
     bare = _without(disk, recorded, text, read_blob)
     if not wanted:
         return _taken_out(disk, bare, backup=backup)
-    new = settings_text.add((bare or b"{}").decode(), wanted).encode()
-    record = Merged(wanted, digest(new), digest(bare) if bare is not None else None)
+    before = (bare or b"{}").decode()
+    new = settings_text.add(before, wanted).encode()
+    # What the user had put there is not ours to take out again.
+    ours = settings_text.missing(before, wanted)
+    record = Merged(ours, digest(new), digest(bare) if bare is not None else None)
     write = new if new != disk.data else None
     return SettingsChange(disk, write=write, record=record, keep=bare, backup=backup)
 
 
 def _leave(text: str, recorded: Merged, wanted: Entries) -> bool:
     """Whether the file stays: nothing new is wanted, or the user has taken all of ours out."""
-    return dict(recorded.entries) == dict(wanted) or not settings_text.present(text, recorded.entries)
+    if dict(recorded.entries) == dict(wanted):
+        return True
+    return bool(recorded.entries) and not settings_text.present(text, recorded.entries)
 
 
 def _kept(recorded: Merged, read_blob: Callable[[str], bytes | None]) -> bytes | None:

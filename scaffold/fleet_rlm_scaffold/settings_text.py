@@ -13,12 +13,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-__all__ = ["Entries", "NotSettingsError", "add", "parse", "present", "remove"]
+__all__ = ["ALLOW", "Entries", "NotSettingsError", "add", "missing", "parse", "present", "remove"]
 
 Entries = Mapping[str, list[Any]]
-"""Event -> hook entries."""
+"""An event -> hook entries, and ``ALLOW`` -> permission rules."""
+
+ALLOW = "permissions.allow"
+"""Where rules stand that let the client act without asking; no event has a dot in its name."""
 
 _HOOKS = "hooks"
+_PERMISSIONS = "permissions"
 _SPACE = re.compile(r"[ \t\r\n]*")
 _DECODER = json.JSONDecoder()
 
@@ -49,7 +53,7 @@ def parse(text: str) -> dict[str, Any]:
     """Return the settings in ``text``.
 
     Raises:
-        NotSettingsError: if the client could not read them, or hooks in them are of another shape.
+        NotSettingsError: if the client could not read them, or hooks or permissions are of another shape.
     """
     try:
         data = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
@@ -60,30 +64,43 @@ def parse(text: str) -> dict[str, Any]:
     hooks = data.get(_HOOKS, {}) if isinstance(data, dict) else None
     if not isinstance(hooks, dict) or not all(isinstance(entries, list) for entries in hooks.values()):
         raise NotSettingsError("it is not an object whose hooks are lists by event")
+    permissions = data.get(_PERMISSIONS, {})
+    if not isinstance(permissions, dict) or not isinstance(permissions.get("allow", []), list):
+        raise NotSettingsError("it is not an object whose allowed permissions are a list")
     return dict(data)
 
 
 def present(text: str, ours: Entries) -> bool:
     """Whether any of ``ours`` is in ``text``."""
-    hooks = parse(text).get(_HOOKS, {})
-    return any(entry in hooks.get(event, []) for event, entries in ours.items() for entry in entries)
+    data = parse(text)
+    return any(entry in _list(data, name) for name, entries in ours.items() for entry in entries)
+
+
+def missing(text: str, ours: Entries) -> Entries:
+    """Return those of ``ours`` that are not in ``text``."""
+    data = parse(text)
+    absent = {
+        name: [entry for entry in entries if entry not in _list(data, name)] for name, entries in ours.items()
+    }
+    return {name: entries for name, entries in absent.items() if entries}
 
 
 def add(text: str, ours: Entries) -> str:
-    """Return ``text`` with ``ours`` at the end of their events; what is there already is not added again.
+    """Return ``text`` with ``ours`` at the end of their lists; what is there already is not added again.
 
     Raises:
         NotSettingsError: if the text is not a settings file.
     """
-    for event, entries in ours.items():
+    for name, entries in ours.items():
+        section, key = _where(name)
         for entry in entries:
-            hooks = parse(text).get(_HOOKS)
-            if hooks is None:
-                text = _insert(text, (), _HOOKS, {event: [entry]})
-            elif event not in hooks:
-                text = _insert(text, (_HOOKS,), event, [entry])
-            elif entry not in hooks[event]:
-                text = _insert(text, (_HOOKS, event), None, entry)
+            there = parse(text).get(section)
+            if there is None:
+                text = _insert(text, (), section, {key: [entry]})
+            elif key not in there:
+                text = _insert(text, (section,), key, [entry])
+            elif entry not in there[key]:
+                text = _insert(text, (section, key), None, entry)
     return text
 
 
@@ -93,21 +110,31 @@ def remove(text: str, ours: Entries) -> str:
     Raises:
         NotSettingsError: if the text is not a settings file.
     """
-    for event, entries in ours.items():
+    for name, entries in ours.items():
         for entry in entries:
-            there = parse(text).get(_HOOKS, {}).get(event, [])
+            there = _list(parse(text), name)
             if entry in there:
-                text = _cut(text, (_HOOKS, event), there.index(entry))
-                text = _cut_if_empty(text, event)
+                text = _cut(text, _where(name), there.index(entry))
+                text = _cut_if_empty(text, *_where(name))
     return text
 
 
-def _cut_if_empty(text: str, event: str) -> str:
-    hooks = parse(text)[_HOOKS]
-    if not hooks[event]:
-        text = _cut(text, (_HOOKS,), event)
-        if len(hooks) == 1:
-            text = _cut(text, (), _HOOKS)
+def _where(name: str) -> tuple[str, str]:
+    """The section of the settings, and the key in it, that hold the list of this name."""
+    return (_PERMISSIONS, "allow") if name == ALLOW else (_HOOKS, name)
+
+
+def _list(data: Mapping[str, Any], name: str) -> list[Any]:
+    section, key = _where(name)
+    return list(data.get(section, {}).get(key, []))
+
+
+def _cut_if_empty(text: str, section: str, key: str) -> str:
+    there = parse(text)[section]
+    if not there[key]:
+        text = _cut(text, (section,), key)
+        if len(there) == 1:
+            text = _cut(text, (), section)
     return text
 
 

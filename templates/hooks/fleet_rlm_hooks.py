@@ -407,14 +407,13 @@ def amount(size: int) -> str:
 
 
 def command_line(hooks: Hooks, files: list[Measured]) -> str:
-    """Return the command that asks about ``files``; many are named by the patterns that found them."""
+    """Return the command that loads ``files``; many are named by the patterns that found them."""
     import shlex
 
     paths = [file.path for file in files]
     if len(paths) > FILES_NAMED:
         paths = list(dict.fromkeys(file.source for file in files))[: 4 * FILES_NAMED]
-    documents = " ".join(f"--docs-path {shlex.quote(path)}" for path in paths)
-    return f'{hooks.command} run-long-context {documents} --query "QUESTION" (skill: {hooks.prefix}rlm).'
+    return f"{hooks.command} session load {shlex.join(paths)} (skill: {hooks.prefix}rlm)."
 
 
 # PreToolUse ------------------------------------------------------------------------------------------------
@@ -428,11 +427,11 @@ def before_tool(hooks: Hooks) -> list[str]:
         ranged = any(given.get(name) for name in ("offset", "limit", "pages", "allow_large"))
         path = str(given.get("file_path", ""))
         files = [] if ranged or not path else [measure(path, hooks.cwd)]
-        instead = "Read a part with offset and limit, search it with grep, or ask about the whole of it:"
+        instead = "Read a part with offset and limit, search it with grep, or work on the whole of it in a session:"
     elif tool == "Bash":
         sources = poured(str(given.get("command", "")), hooks.cwd)
         files = [measure(path, hooks.cwd, source) for source in sources for path in expanded(source)]
-        instead = "Search it with grep, or ask about the whole of it:"
+        instead = "Search it with grep, or work on the whole of it in a session:"
     else:
         return []
     return notice(hooks, filter(None, files), instead)
@@ -654,7 +653,7 @@ def on_prompt(hooks: Hooks) -> list[str]:
     lines = [line for name in mentions(prose) for line in introduction(hooks, name)]
     files = [file for path in candidates(prose) for file in [measure(path, hooks.cwd)] if file]
     for file in files:
-        lines += notice(hooks, [file], "Do not read all of it; ask about it:")
+        lines += notice(hooks, [file], "Do not read all of it; work on it in a session:")
     return lines or advice(hooks, ("prompt",), {"prompt": prompt, "user_prompt": prompt})
 
 

@@ -26,7 +26,7 @@ def workspace(tmp_path) -> Path:
     for name in ("docs", "logs", "rlm-work/answers"):
         (folder / name).mkdir(parents=True)
     log = "".join(f"2026-11-01T10:{minute:02}:00 ERROR disk full\n" for minute in range(60))
-    for name in ("big.log", "logs/one.log", "logs/two.log", "rlm-work/chunk-0000.txt"):
+    for name in ("big.log", "logs/one.log", "logs/two.log"):
         (folder / name).write_text(log)
     (folder / "docs/guide.md").write_text("# Guide\n\nThe parts talk over pipes.\n\n```sh\nmake demo\n```\n")
     (folder / "docs/api.md").write_text("# API\n\nGET /health answers 200, or a ValueError.\n")
@@ -35,19 +35,19 @@ def workspace(tmp_path) -> Path:
         json.dumps({"document": "docs/api.md", "answer": "fine", "complete": True}) + "\n"
     )
     answer = {
-        "chunk_id": "chunk-0000.txt",
+        "chunk_id": "pieces-0000.txt",
         "relevant": [{"point": "The disk was full.", "evidence": "ERROR disk full", "confidence": "high"}],
         "missing": [],
         "suggested_queries": [],
         "complete_answer": None,
     }
-    (folder / "rlm-work/answers/chunk-0000.json").write_text(json.dumps(answer))
+    (folder / "rlm-work/answers/pieces-0000.json").write_text(json.dumps(answer))
     return folder
 
 
 @pytest.fixture
 def shell(workspace):
-    """Run a piece of shell among the documents, with the scripted model."""
+    """Run a piece of shell among the documents, with the scripted model; sessions that it leaves are stopped."""
 
     def run(script, *, path=BIN, **variables):
         environment = {**os.environ, "DSPY_LM_MODEL": "script:generic", **variables}
@@ -63,4 +63,5 @@ def shell(workspace):
             check=False,
         )
 
-    return run
+    yield run
+    assert run("fleet-rlm session stop --all").returncode == 0

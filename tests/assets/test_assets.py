@@ -12,7 +12,7 @@ import yaml
 
 from assets.rendering import SCOPES, TEMPLATES, facts, parsed, paths, rendered, text
 from fleet_rlm_scaffold import render
-from fleet_rlm_scaffold.context import MODELS
+from fleet_rlm_scaffold.context import MODELS, PERMISSION
 from fleet_rlm_scaffold.lint import lint
 
 ALL = [(scope, path) for scope in SCOPES for path in sorted(rendered(scope)) if not path.endswith(".py")]
@@ -22,7 +22,7 @@ NAMES = {
     "dspy-signature", "fleet-rlm-team", "modal-sandbox", "rlm", "rlm-batch", "rlm-debug", "rlm-execute",
     "rlm-long-context", "rlm-memory", "rlm-run", "rlm-test-suite",
 }  # fmt: skip
-TOOLS = {"Agent", "Bash", "Read", "Skill", "Write"}
+TOOLS = {"Agent", "Bash", "Read", "Skill", "Write", PERMISSION}
 
 
 @pytest.mark.parametrize(("scope", "path"), ALL, ids=[f"{scope}:{path}" for scope, path in ALL])

@@ -15,7 +15,7 @@ import pytest
 
 from assets.conftest import BIN
 from assets.rendering import SCOPES, facts, paths, rendered, text, write
-from assets.showing import blocks, shown
+from assets.showing import blocks, sessions, shown
 from fleet_rlm.subcall import faults
 
 ABSOLUTE = shlex.quote(f"{BIN}/fleet-rlm")
@@ -31,7 +31,18 @@ class Shown(NamedTuple):
     asset: str
 
 
+class Walk(NamedTuple):
+    """All that one asset shows of a session, for one scope."""
+
+    scope: str
+    asset: str
+    steps: list[str]
+
+
 SHOWN = [Shown(scope, *item) for scope in SCOPES for item in shown(scope, FORMS[scope]).items()]
+WALKS = [Walk(scope, *item) for scope in SCOPES for item in sessions(scope, FORMS[scope]).items()]
+BEGINS = re.compile(r" session (?:load|start) ")
+BEGINNING = "fleet-rlm session load big.log\necho 'SUBMIT(len(document))' | fleet-rlm session exec"
 NEEDS_MODAL = re.compile(r"--modal|--sandbox modal|check-secret")
 
 
@@ -48,28 +59,57 @@ def installed(tmp_path_factory):
 )
 def test_every_command_shown_works(shell, installed, request, case):
     """Every piece of shell that an asset shows succeeds as written, among documents of the names it uses."""
-    variables = {}
-    if NEEDS_MODAL.search(case.script):
-        plane = request.getfixturevalue("modal_plane")
-        plane.secrets["LITELLM"] = {"DSPY_LLM_API_KEY": "hush"}
-        variables = plane.settings
-    root = installed[case.scope]
-    path = f"{root}/bin:{BIN}" if case.scope == "plugin" else BIN
-    skill = str((root / case.asset).parent)
-    done = shell(case.script, path=path, CLAUDE_SKILL_DIR=skill, **variables)
+    done = shell(case.script, **surroundings(case, case.script, installed, request))
     allowed = {0, 1} if re.search(r"\bdoctor\b", case.script) else {0}  # doctor's code tells of this machine
     assert done.returncode in allowed, f"{case.script}\n{done.stdout}\n{done.stderr}"
     assert "Usage:" not in done.stderr
 
 
+@pytest.mark.parametrize("walk", WALKS, ids=[f"{walk.scope}-{walk.asset}" for walk in WALKS])
+def test_every_session_shown_works(shell, installed, request, walk):
+    """All that an asset shows of a session succeeds in one session, in order; it ends if the asset ends it."""
+    script = "\n".join(walk.steps)
+    if not BEGINS.search(walk.steps[0]):
+        script = f"{BEGINNING}\n{script}"
+    done = shell(script, **surroundings(walk, script, installed, request))
+    assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
+    left = json.loads(shell("fleet-rlm session list --json").stdout)["sessions"]
+    assert left
+    if walk.steps[-1] == f"{FORMS[walk.scope]} session stop":
+        assert {"ended"} == {one["state"] for one in left}
+
+
+def surroundings(case, script, installed, request):
+    """What a shell needs to run what an asset shows: its folders and, if it uses Modal, the loopback plane."""
+    variables = {}
+    if NEEDS_MODAL.search(script):
+        plane = request.getfixturevalue("modal_plane")
+        plane.secrets["LITELLM"] = {"DSPY_LLM_API_KEY": "hush"}
+        variables = plane.settings
+    root = installed[case.scope]
+    path = f"{root}/bin:{BIN}" if case.scope == "plugin" else BIN
+    return {"path": path, "CLAUDE_SKILL_DIR": str((root / case.asset).parent), **variables}
+
+
+def test_no_asset_makes_a_sandbox_of_its_own():
+    """Sandboxes are the sessions' and the runs'; only the page for people with tools of their own makes one."""
+    making = [path for path in paths("plugin", "*.md") if "Interpreter(" in text("plugin", path)]
+    assert [path for path in making if not path.endswith("references/python.md")] == []
+
+
 def test_every_command_is_shown():
-    """Together the assets show every command that is not the installer's or a check-up's own."""
-    scripts = "\n".join(case.script for case in SHOWN if case.scope == "plugin")
+    """Together the assets show every command but the installer's, a check-up's own and what the plugin itself starts."""
+    scripts = "\n".join(
+        [
+            *(case.script for case in SHOWN),
+            *("\n".join(walk.steps) for walk in WALKS if walk.scope == "plugin"),
+        ]
+    )
     tables = "\n".join(text("plugin", path) for path in paths("plugin", "*.md"))
     missing = [
         command["name"]
         for command in facts()["commands"]
-        if command["name"] != "init"
+        if command["name"] not in {"init", "mcp"}
         and f"fleet-rlm {command['name']}" not in scripts
         and command["name"] not in tables
     ]

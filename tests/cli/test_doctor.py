@@ -118,3 +118,35 @@ def test_worst():
 def test_the_command_is_installed(command):
     """The tests run the command that the project installs."""
     assert os.access(command, os.X_OK)
+
+
+@pytest.fixture
+def claude(tmp_path) -> str:
+    """A PATH that begins with a program named claude, which only knows its version."""
+    program = tmp_path / "programs" / "claude"
+    program.parent.mkdir()
+    program.write_text('#!/bin/sh\n[ "$*" = --version ] && echo "9.9.9 (Claude Code)"\n')
+    program.chmod(0o755)
+    return f"{program.parent}{os.pathsep}{os.environ['PATH']}"
+
+
+def test_claude_is_the_model_that_would_be_used(fleet, claude):
+    """With nothing configured and Claude Code installed, it is shown as the model, with its version and place."""
+    found = messages(fleet("doctor", "--json", env={"PATH": claude}))
+    assert found["language model"] == (
+        "claude-code/sonnet, claude-code/haiku for sub-calls, because none is configured"
+    )
+    assert found["claude"] == f"9.9.9 at {claude.split(os.pathsep)[0]}/claude"
+
+
+def test_no_model_at_all(fleet):
+    """With neither, every way to a model is named."""
+    found = messages(fleet("doctor", "--json"))
+    for way in ("DSPY_LLM_API_KEY", "claude-code/sonnet", "script:generic"):
+        assert way in found["language model"]
+
+
+def test_claude_that_is_not_there(fleet, tmp_path):
+    """A named claude that does not exist is an error."""
+    ended = fleet("doctor", "--json", env={"FLEET_RLM_CLAUDE": str(tmp_path / "none")})
+    assert (ended.code, statuses(ended)["claude"]) == (1, "error")

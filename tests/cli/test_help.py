@@ -18,9 +18,10 @@ from fleet_rlm.signatures import TASKS
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = sorted(app.commands)
+OF_SESSIONS = [f"session {name}" for name in sorted(app.commands["session"].commands)]
 
 
-@pytest.mark.parametrize("name", ["", *COMMANDS])
+@pytest.mark.parametrize("name", ["", *COMMANDS, *OF_SESSIONS])
 def test_help(fleet, snapshot, name):
     """Every help text is the one that was read and accepted."""
     ended = fleet(*name.split(), "--help")
@@ -45,8 +46,8 @@ def test_help_is_light():
     code = (
         "import sys\n"
         "from fleet_rlm.cli.main import invoke\n"
-        f"for name in {[name for name in COMMANDS if name != 'init']!r}:\n"  # init is the installer's own help
-        "    assert invoke([name, '--help']) == 0\n"
+        f"for name in {[*(name for name in COMMANDS if name != 'init'), *OF_SESSIONS]!r}:\n"  # init is the installer's own help
+        "    assert invoke([*name.split(), '--help']) == 0\n"
         "heavy = ['dspy', 'modal', 'rich', 'yaml', 'dotenv', 'jinja2', 'platformdirs', 'asyncio', 'json']\n"
         "print([name for name in heavy if name in sys.modules], file=sys.stderr)\n"
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from client.equipped import equip, write_log
 from client.fetch import VERSIONS, ClientUnavailableError, fetched
 from client.run import Client
 from hooks.plugin import PLUGIN, USER, install_runtime, make_plugin
@@ -46,6 +47,18 @@ def plugin_client(bare_client, tmp_path) -> Client:
     """A client that is given the plugin with ``--plugin-dir``."""
     folder = make_plugin(tmp_path / "plugin", PLUGIN)
     return Client(bare_client.binary, bare_client.home, bare_client.cwd, options=(f"--plugin-dir={folder}",))
+
+
+@pytest.fixture(params=["installed", "plugin"])
+def equipped(request, binary, home, tmp_path) -> Client:
+    """A client with everything of ours and the real runtime, put there in either way."""
+    return equip(request.param, binary, home, tmp_path)
+
+
+@pytest.fixture
+def log(equipped) -> Path:
+    """A log of about 60 MB in the working folder."""
+    return write_log(equipped.cwd)
 
 
 @pytest.fixture

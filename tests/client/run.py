@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from client.messages_api import MessagesApi, Request, Step
+from client.messages_api import Answer, MessagesApi, Request, Step, until_offered
 from client.reading import Context, contexts
 from hooks.plugin import BARE_PATH
 
@@ -70,9 +70,16 @@ class Client:
     options: Sequence[str] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
 
-    def run(self, prompt: str, script: Sequence[Step] = (), *, options: Sequence[str] = ()) -> Conversation:
-        """Send ``prompt`` with the model answering from ``script``."""
-        with MessagesApi(script) as api:
+    def run(
+        self,
+        prompt: str,
+        script: Sequence[Step] = (),
+        *,
+        options: Sequence[str] = (),
+        toolless: Answer | None = None,
+    ) -> Conversation:
+        """Send ``prompt`` with the model answering from ``script``, and what offers no tools from ``toolless``."""
+        with MessagesApi([*_patience(script), *script], toolless) as api:
             # Root may not skip permissions, so what the script uses is allowed by name.
             done = self.command(
                 "-p", "--output-format", "stream-json", "--verbose", "--allowedTools=Read,Bash,Skill,Agent,Task",
@@ -110,3 +117,10 @@ class Client:
             timeout=TIMEOUT,
             check=False,
         )
+
+
+def _patience(script: Sequence[Step]) -> list[Step]:
+    """Steps that wait for the server whose tools the script uses."""
+    blocks = [block for step in script if not callable(step.blocks) for block in step.blocks]
+    used = [str(block["name"]) for block in blocks if str(block.get("name", "")).startswith("mcp__")]
+    return until_offered(used[0]) if used else []

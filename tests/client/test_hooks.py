@@ -15,16 +15,16 @@ from hooks.test_manners import MISSING
 from hooks.test_prompts import AGENT, DOCUMENTS, SKILL
 from hooks.test_rules import MODAL, SUB_MODEL
 
-READ = "Read a part with offset and limit, search it with grep, or ask about the whole of it:"
-BASH = "Search it with grep, or ask about the whole of it:"
-PROMPT = "Do not read all of it; ask about it:"
+READ = "Read a part with offset and limit, search it with grep, or work on the whole of it in a session:"
+BASH = "Search it with grep, or work on the whole of it in a session:"
+PROMPT = "Do not read all of it; work on it in a session:"
 
 
 def about(path, instead):
     """The notice for the large log."""
     return (
         f"fleet-rlm: {path} is 1.9 MB (2,000,000 bytes), about 500,000 tokens (bytes / 4): too much for this conversation. "
-        f'{instead} fleet-rlm run-long-context --docs-path {path} --query "QUESTION" (skill: rlm).\n{RULE}'
+        f"{instead} fleet-rlm session load {path} (skill: rlm).\n{RULE}"
     )
 
 

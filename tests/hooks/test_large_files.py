@@ -13,11 +13,11 @@ RULE = (
 )
 
 
-def said_of(path, instead="Search it with grep, or ask about the whole of it:"):
+def said_of(path, instead="Search it with grep, or work on the whole of it in a session:"):
     """The notice for a file of 500,000 bytes."""
     return (
         f"fleet-rlm: {path} is 488.3 KB (500,000 bytes), about 125,000 tokens (bytes / 4): too much for this "
-        f'conversation. {instead} fleet-rlm run-long-context --docs-path {shlex.quote(str(path))} --query "QUESTION" (skill: rlm).'
+        f'conversation. {instead} fleet-rlm session load {shlex.quote(str(path))} (skill: rlm).'
     )
 
 
@@ -25,8 +25,8 @@ def test_read_of_a_large_file_is_told(hooks, big):
     """A Read of a large log gets size, tokens, the command, and the rule's advice."""
     expected = (
         f"fleet-rlm: {big} is 1.9 MB (2,000,000 bytes), about 500,000 tokens (bytes / 4): too much for this conversation. "
-        "Read a part with offset and limit, search it with grep, or ask about the whole of it: "
-        f'fleet-rlm run-long-context --docs-path {big} --query "QUESTION" (skill: rlm).\n{RULE}'
+        "Read a part with offset and limit, search it with grep, or work on the whole of it in a session: "
+        f"fleet-rlm session load {big} (skill: rlm).\n{RULE}"
     )
     assert expected == hooks.read(big)
 
@@ -130,8 +130,8 @@ def test_small_files_poured_together(hooks):
     names = ", ".join(str(folder / f"{number}.txt") for number in range(5))
     expected = (
         f"fleet-rlm: {names} and 2 more are together 341.8 KB (350,000 bytes), about 87,500 tokens (bytes / 4): too much for "
-        "this conversation. Search it with grep, or ask about the whole of it: "
-        f"fleet-rlm run-long-context --docs-path '{folder}/*.txt' --query \"QUESTION\" (skill: rlm)."
+        "this conversation. Search it with grep, or work on the whole of it in a session: "
+        f"fleet-rlm session load '{folder}/*.txt' (skill: rlm)."
     )
     assert expected == hooks.bash('cat "parts of it"/*.txt')
 
@@ -202,5 +202,5 @@ def test_hostile_names_stay_one_word(hooks):
     path = hooks.cwd / "it's; rm -rf\n$HOME.dat"
     path.write_text("q" * 500_000)
     said = hooks.read(path)
-    assert shlex.split(said.partition("whole of it: ")[2].partition(" (skill")[0])[3] == str(path)
+    assert shlex.split(said.partition("in a session: ")[2].partition(" (skill")[0])[3] == str(path)
     assert hooks.read(path) == ""

@@ -84,7 +84,7 @@ def test_files_in_a_prompt_are_measured(hooks, plain, prompt):
     path = hooks.home / "novel.text" if "~" in prompt else plain
     expected = (
         f"fleet-rlm: {path} is 488.3 KB (500,000 bytes), about 125,000 tokens (bytes / 4): too much for this conversation. "
-        f'Do not read all of it; ask about it: fleet-rlm run-long-context --docs-path {path} --query "QUESTION" (skill: rlm).'
+        f'Do not read all of it; work on it in a session: fleet-rlm session load {path} (skill: rlm).'
     )
     assert expected == hooks.prompt(prompt.format(cwd=hooks.cwd))
 
@@ -93,9 +93,9 @@ def test_names_with_spaces(hooks):
     """Quoted and escaped spaces are part of a path."""
     path = hooks.cwd / "my log.txt"
     path.write_text("x" * 500_000)
-    assert f"--docs-path '{path}'" in hooks.prompt('look at @"my log.txt"')
+    assert f"session load '{path}'" in hooks.prompt('look at @"my log.txt"')
     hooks.session = "session-2"
-    assert f"--docs-path '{path}'" in hooks.prompt(r"look at my\ log.txt")
+    assert f"session load '{path}'" in hooks.prompt(r"look at my\ log.txt")
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from models.fake_claude import FakeClaude
+
 LIBRARY = sorted(Path(ast.__file__).parent.glob("[a-d]*.py"))
 
 
@@ -35,3 +37,9 @@ def chat_planner(iteration="1/5", *, outputs="answer", note="", extra=""):
 def note(schema: object) -> str:
     """How dspy tells a planner the type of an output field."""
     return f"        # note: the value you produce must adhere to the JSON schema: {json.dumps(schema)}"
+
+
+@pytest.fixture
+def claude(tmp_path) -> FakeClaude:
+    """A stand-in for Claude Code; not on PATH."""
+    return FakeClaude.at(tmp_path / "claude-bin" / "claude", tmp_path / "claude-calls")

@@ -62,7 +62,8 @@ def test_no_model():
         planner_and_sub_lm(Settings())
     assert str(caught.value) == (
         "No language model is configured. Set DSPY_LM_MODEL and DSPY_LLM_API_KEY (in the environment, a .env file "
-        "or config.yaml), or pass --model provider/name. To try without a key: --model script:generic."
+        "or config.yaml), or pass --model provider/name. With Claude Code installed (claude on PATH) no key is needed: "
+        "--model claude-code/sonnet. To try without any model: --model script:generic."
     )
 
 

@@ -8,6 +8,8 @@ from fleet_rlm import __version__
 from fleet_rlm.cli.check import signature, subcall
 from fleet_rlm.cli.manage import check_secret, check_secret_key, describe, doctor, init
 from fleet_rlm.cli.run import run_command
+from fleet_rlm.cli.serve import mcp
+from fleet_rlm.cli.session import session
 from fleet_rlm.runners import RUNNERS
 
 __all__ = ["app"]
@@ -15,7 +17,7 @@ __all__ = ["app"]
 _EPILOG = """\b
 Exit codes: 0 done, 1 failed, 2 usage, 3 a bug (its log is named),
 4 configuration, 5 documents, 6 sandbox, 7 model, 8 out of time,
-130 interrupted, 143 terminated."""
+9 session, 130 interrupted, 143 terminated."""
 
 
 @click.group(
@@ -34,5 +36,5 @@ def app() -> None:
 
 for _runner in RUNNERS.values():
     app.add_command(run_command(_runner))
-for _command in (check_secret, check_secret_key, describe, doctor, init, signature, subcall):
+for _command in (check_secret, check_secret_key, describe, doctor, init, mcp, session, signature, subcall):
     app.add_command(_command)

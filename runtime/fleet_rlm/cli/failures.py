@@ -57,14 +57,19 @@ def report_interrupt(message: str, exit_code: int, *, as_json: bool) -> int:
 
 def report_bug(error: Exception, *, as_json: bool) -> int:
     """Write the traceback to a log file, redacted, and name the file."""
+    message, where = bug(error)
+    return _tell("Bug", message, where, BUG, as_json=as_json)
+
+
+def bug(error: Exception) -> tuple[str, str]:
+    """Write the traceback to a log file, redacted; return what to say, and where the file is."""
     try:
         log = _write_log(error)
     except OSError as reason:
         where = f"Its log could not be written: {reason}."
     else:
         where = f"Details are in {log}; please report it with that file."
-    message = f"This is a bug in fleet-rlm: {type(error).__name__}."
-    return _tell("Bug", message, where, BUG, as_json=as_json)
+    return f"This is a bug in fleet-rlm: {type(error).__name__}.", where
 
 
 def reader_is_gone() -> int:

@@ -65,5 +65,6 @@ _LINES = {
     progress.IterationStarted: _started,
     progress.IterationEnded: _ended,
     progress.Warned: lambda event: f"warning: {event.message}",
+    progress.Noted: lambda event: f"note: {event.message}",
     progress.Finished: _finished,
 }

@@ -29,7 +29,7 @@ def json_line(value: Any) -> None:
 
 def json_indented(value: Any) -> None:
     """Print indented JSON."""
-    click.echo(_printable(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)))
+    click.echo(printable(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)))
 
 
 def readable(title: str, result: Mapping[str, Any]) -> None:
@@ -39,7 +39,7 @@ def readable(title: str, result: Mapping[str, Any]) -> None:
         if key not in {"complete", "warnings"}:
             lines += [*_field(key, value), ""]
     lines += [f"Note: {warning}" for warning in result["warnings"]]
-    click.echo(_printable("\n".join(lines).rstrip()))
+    click.echo(printable("\n".join(lines).rstrip()))
 
 
 def _field(key: str, value: Any) -> Iterator[str]:
@@ -104,7 +104,12 @@ def _line(lines: list[str], width: int) -> str:
     return line if len(line) <= width else line[: width - 1] + "…"
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Make control characters visible, and keep to what can be encoded: no document drives a terminal."""
+    return encodable(_CONTROL.sub("�", text))
+
+
+def encodable(text: str) -> str:
+    """Escape what the output's encoding cannot express."""
     encoding = sys.stdout.encoding or "utf-8"
-    return _CONTROL.sub("�", text).encode(encoding, "backslashreplace").decode(encoding)
+    return text.encode(encoding, "backslashreplace").decode(encoding)

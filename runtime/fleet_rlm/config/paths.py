@@ -42,6 +42,11 @@ class Paths:
         """The user's configuration file."""
         return self.config / "config.yaml"
 
+    @property
+    def sessions(self) -> Path:
+        """Holds a folder for each session."""
+        return self.state / "sessions"
+
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> Paths:
         """Return the folders that ``environ`` asks for."""

@@ -5,7 +5,8 @@ the command line's help, ``fleet-rlm describe`` and every error message are made
 Nothing is written to ``os.environ``, so a ``.env`` is seen by fleet-rlm and by no process it starts.
 
 A ``.env`` lies in the project, and a project may be somebody else's. It may choose a model, but it may not
-take the walls away (``sandbox: trusted``), and it may not have a key from elsewhere sent to its own server.
+take the walls away (``sandbox: trusted``), have a program of its own started (``claude``), or have a key from
+elsewhere sent to its own server.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ class Setting:
         help: one line for people.
         secret: its value is never shown.
         dotenv_refuses: values that a project's ``.env`` may not choose.
+        dotenv_may_set: whether a project's ``.env`` may choose it at all.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Setting:
     help: str
     secret: bool = False
     dotenv_refuses: tuple[str, ...] = ()
+    dotenv_may_set: bool = True
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,7 @@ def _setting(
     default: Any = None,
     secret: bool = False,
     dotenv_refuses: tuple[str, ...] = (),
+    dotenv_may_set: bool = True,
 ) -> Any:
     facts = {
         "variables": variables,
@@ -99,6 +103,7 @@ def _setting(
         "help": help,
         "secret": secret,
         "dotenv_refuses": dotenv_refuses,
+        "dotenv_may_set": dotenv_may_set,
     }
     return field(default=default, metadata=facts, repr=not secret)
 
@@ -111,7 +116,9 @@ class Settings:
     """
 
     model: str | None = _setting(
-        "DSPY_LM_MODEL", kind=TEXT, help="The model that plans, such as openai/gpt-5, or script:NAME."
+        "DSPY_LM_MODEL",
+        kind=TEXT,
+        help="The model that plans, such as openai/gpt-5, claude-code/sonnet or script:NAME.",
     )
     api_key: str | None = _setting(
         "DSPY_LLM_API_KEY",
@@ -147,6 +154,17 @@ class Settings:
         default=3,
         help="Retries of a model call that failed in passing.",
     )
+    claude: str | None = _setting(
+        "FLEET_RLM_CLAUDE",
+        kind=TEXT,
+        help="The claude program that models named claude-code/… ask; else the one on PATH.",
+        dotenv_may_set=False,
+    )
+    claude_parallel: int | None = _setting(
+        "FLEET_RLM_CLAUDE_PARALLEL",
+        kind=integer(1),
+        help="How many claude processes run at once; if not set, what cores and memory allow, at most 8.",
+    )
     lm_cache: bool = _setting(
         "FLEET_RLM_LM_CACHE",
         kind=FLAG,
@@ -171,7 +189,7 @@ class Settings:
     )
     volume_name: str | None = _setting("FLEET_RLM_VOLUME", kind=TEXT, help="The volume mounted at /data.")
     concurrency: int = _setting(
-        "FLEET_RLM_CONCURRENCY", kind=integer(1), default=32, help="How many sub-model calls run at once."
+        "FLEET_RLM_CONCURRENCY", kind=integer(1), default=40, help="How many sub-model calls run at once."
     )
     hooks: bool = _setting(
         "FLEET_RLM_HOOKS",
@@ -239,7 +257,7 @@ def resolve_settings(layers: Sequence[Layer], *, dotenv: Path | None = None) -> 
 
 
 def _parse(setting: Setting, raw: Any, origin: Origin) -> Any:
-    if origin.source == "dotenv" and raw in setting.dotenv_refuses:
+    if origin.source == "dotenv" and (raw in setting.dotenv_refuses or not setting.dotenv_may_set):
         raise ConfigurationError(
             f"{origin}: a project's .env may not choose {setting.name}={raw}, because it removes protection.",
             remedy=f"Choose it yourself: export {setting.variables[0]}={raw}, or pass it as a flag.",

@@ -124,14 +124,15 @@ class Channel:
 
     def is_interrupted(self, number: int) -> bool:
         """Whether the supervisor has already asked this cell to stop: its signal may have come too early."""
-        with self._state:
-            leading, self._led = not self._led, True
-        if leading:
-            try:
-                if self._poll.poll(0):
-                    self._dispatch(self._receive())
-            finally:
-                self._hand_on()
+        if self._poll.poll(0):
+            with self._state:
+                leading, self._led = not self._led, True
+            if leading:
+                try:
+                    if self._poll.poll(0):  # another thread may have read it meanwhile
+                        self._dispatch(self._receive())
+                finally:
+                    self._hand_on()
         return self._interrupted == number
 
     def request(self, header: Dict[str, Any], payload: bytes = b"") -> Frame:
@@ -197,11 +198,12 @@ class Channel:
         """Let another waiting thread read from here on."""
         with self._state:
             self._led = False
-            others = [*self._waiters.values(), *([self._commander] if self._commander else [])]
-            for other in others:
+            for other in self._waiters.values():
                 if other.reply is None and other.wake.locked():
                     other.wake.release()
-                    break
+                    return
+            if self._commander is not None and self._commander.wake.locked():
+                self._commander.wake.release()
 
     def _receive(self) -> List[Frame]:
         try:

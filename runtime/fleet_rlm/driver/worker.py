@@ -156,7 +156,7 @@ class Worker:
         """The host's exception again: the builtin of that name, else a class made for it."""
         kind = getattr(builtins, name, None)
         if not (isinstance(kind, type) and issubclass(kind, Exception)):
-            kind = self._raised.setdefault(name, type(name, (RuntimeError,), {}))
+            kind = self._raised.setdefault(name, type(name, (RuntimeError,), {"__module__": "__main__"}))
         try:
             return kind(*args)
         except TypeError:

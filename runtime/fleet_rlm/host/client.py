@@ -10,12 +10,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fleet_rlm.errors import SandboxError, UsageError
+from fleet_rlm.host.answer import answer
 from fleet_rlm.host.incoming import checked
+from fleet_rlm.host.lead import Lead
 from fleet_rlm.host.outcome import Limits, Outcome
 from fleet_rlm.host.tools import ToolThreads, call_tool
 from fleet_rlm.host.variables import VariableTable
 from fleet_rlm.protocol import MAX_GUEST_PAYLOAD, PROTOCOL, Frame, FrameError, FrameReader, encode_frame
-from fleet_rlm.values import CrossingError, pack, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -35,7 +36,8 @@ class DriverClient:
     Args:
         sandbox: where the driver runs.
         limits: bounds on each execute.
-        invoke: called as ``invoke(name, args, kwargs)`` for each tool call, on a thread of its own.
+        invoke: called as ``invoke(name, args, kwargs)`` for each tool call, on a tool thread; calls that are
+            under way at once have one each.
     """
 
     def __init__(self, sandbox: Sandbox, limits: Limits, invoke: Callable[..., Any] = call_tool) -> None:
@@ -50,7 +52,9 @@ class DriverClient:
         self._configured: tuple[list[str], list[dict[str, Any]] | None] | None = None
         self._number = 0
         self._running: int | None = None
+        self._lead: Lead | None = None
         self._tool_raised: BaseException | None = None
+        self._failed: BaseException | None = None  # what ended a tool thread's reading
         self.ready: dict[str, Any] = {}
 
     def start(self) -> None:
@@ -59,7 +63,10 @@ class DriverClient:
         Raises:
             SandboxError: it cannot be started, speaks another protocol, or its confinement does not hold.
         """
-        self._connection = self._sandbox.open()
+        self._connection = connection = self._sandbox.open()
+        descriptor = connection.descriptor()
+        if descriptor is not None and Lead.is_possible():
+            self._lead = Lead(descriptor)
         frame = self._next(time.monotonic() + self._sandbox.start_timeout, "the driver did not start")
         if frame.header["type"] != "ready":
             last = (_text(frame.payload).strip().splitlines() or ["it did not say why"])[-1]
@@ -77,13 +84,23 @@ class DriverClient:
             self._send({"type": "configure", "tools": tools, "fields": fields})
             self._configured = (list(tools), None if fields is None else [dict(field) for field in fields])
 
-    def execute(self, code: str, variables: Mapping[str, Any], *, step: int) -> Outcome:
+    def execute(
+        self,
+        code: str,
+        variables: Mapping[str, Any],
+        *,
+        step: int,
+        limits: Limits | None = None,
+        begun: Callable[[], None] | None = None,
+    ) -> Outcome:
         """Run one cell and return how it ended.
 
         Args:
             code: Python source.
             variables: what to bind first, by name.
             step: the number under which the planner knows this cell; 0 for one that it does not see.
+            limits: bounds on this cell; by default those of the client.
+            begun: called once the cell can be interrupted; an ``interrupt`` before had no effect.
 
         Raises:
             CrossingError: a variable cannot cross; nothing was run.
@@ -101,7 +118,7 @@ class DriverClient:
         for value in binding.forget:
             self._send({"type": "forget", "value": value})
         self._number += 1
-        limits = self._limits
+        limits = limits or self._limits
         header = {
             "type": "execute",
             "id": self._number,
@@ -115,52 +132,94 @@ class DriverClient:
         self._running, self._tool_raised = self._number, None
         try:
             self._send(header, code.encode("utf-8", "surrogatepass"))
-            done = self._until_done()
+            if begun is not None:
+                begun()
+            done = self._until_done(limits)
         finally:
             self._running = None
         if self._tool_raised is not None:
             raise self._tool_raised
         return Outcome.of(done, step)
 
-    def _until_done(self) -> Frame:
+    def _until_done(self, limits: Limits) -> Frame:
         try:
-            return self._pump(self._limits.timeout)
+            return self._pump(limits.timeout, limits.grace)
         except KeyboardInterrupt:
             self.interrupt()
-            self._pump(0.0)
+            self._pump(0.0, limits.grace)
             raise
 
-    def _pump(self, seconds: float | None) -> Frame:
+    def _pump(self, seconds: float | None, grace: float) -> Frame:
         """Answer tool calls until the cell's terminal frame arrives."""
-        patience = None if seconds is None else seconds + self._limits.grace + _ANSWER_SECONDS
+        patience = None if seconds is None else seconds + grace + _ANSWER_SECONDS
         deadline = None if patience is None else time.monotonic() + patience
         context = contextvars.copy_context()
+        lead = self._lead
         while True:
             frame = self._next(deadline, _LATE)
             kind = frame.header["type"]
             if kind == "done" and frame.header["id"] == self._running:
                 break
             if kind == "call":
-                self._threads.submit(partial(self._answer, frame), context)
+                if lead is None or self._received:
+                    self._threads.submit(partial(self._answer, frame, context))
+                else:
+                    self._pass_on(lead, frame, context)
+                    lead = None  # if another call comes back here, the cell calls from several threads
             elif kind == "fault":
                 raise SandboxError(f"the driver gave up: {_text(frame.payload)}")
         return frame
 
-    def _answer(self, call: Frame) -> None:
-        """Run one tool and send its result back; on a tool thread."""
-        header = {"type": "result", "id": call.header["id"], "worker": call.header["worker"], "ok": True}
+    def _pass_on(self, lead: Lead, call: Frame, context: contextvars.Context) -> None:
+        """Have a tool thread answer this call and read what follows."""
+        turn = object()
         try:
-            args, kwargs = unpack(call.payload.decode("ascii"))
-            packed = _packed_result(call.header["name"], self._invoke(call.header["name"], args, kwargs))
-        except Exception as error:  # noqa: BLE001 - it is raised again, in the code that called
-            header.update(ok=False, error=type(error).__name__)
-            packed = _packed_args(error)
+            lead.pass_on(turn)
+            self._threads.submit(partial(self._answer_calls, call, context, lead, turn))
+        except BaseException:
+            lead.take_back()  # nobody may be there to give it back
+            raise
+
+    def _answer_calls(self, call: Frame, context: contextvars.Context, lead: Lead, turn: object) -> None:
+        """Answer this call and those that come one after the other; on a tool thread."""
+        try:
+            while True:
+                if self._received:
+                    lead.give_back(turn)  # nothing else would tell the owner of what has been read already
+                else:
+                    lead.offer(turn)
+                result = self._result(call, context)
+                lead.keep(turn)  # before the driver answers, or the owner would be woken for it
+                self._send_result(result, partial(lead.offer, turn))
+                if not lead.keep(turn):
+                    return
+                frame = self._read(None)
+                if frame.header["type"] != "call":
+                    self._received.appendleft(frame)
+                    return
+                call = frame
+        except BaseException as error:  # noqa: BLE001 - raised again in the thread that reads next
+            self._failed = error
+        finally:
+            lead.give_back(turn)
+
+    def _answer(self, call: Frame, context: contextvars.Context) -> None:
+        """Answer one call; on a tool thread."""
+        self._send_result(self._result(call, context))
+
+    def _result(self, call: Frame, context: contextvars.Context) -> bytes | None:
+        """Run one tool; return the frame that answers, or None if it has ended the execute instead."""
+        try:
+            return context.copy().run(answer, call, self._invoke)
         except BaseException as error:  # noqa: BLE001 - an interrupt or exit ends the execute, not this thread
             self._tool_raised = error
             self.interrupt()
-            return
-        with contextlib.suppress(SandboxError):  # if the driver is gone, execute says so
-            self._send(header, packed.encode("ascii"))
+            return None
+
+    def _send_result(self, result: bytes | None, before_waiting: Callable[[], None] | None = None) -> None:
+        if result is not None:
+            with contextlib.suppress(SandboxError):  # if the driver is gone, execute says so
+                self._live().send(result, before_waiting)
 
     def interrupt(self) -> None:
         """Stop the running cell, if any; its execute ends as ``interrupted``."""
@@ -180,10 +239,26 @@ class DriverClient:
             pass
         return _text(frame.payload) if frame.header["ok"] else None
 
+    def check(self) -> None:
+        """Look whether the driver is still there. Not during an execute.
+
+        Raises:
+            SandboxError: it is gone.
+        """
+        try:
+            data = self._live().receive(0.0)
+        except TimeoutError:
+            return
+        if not data:
+            raise _gone()
+        self._received.extend(self._frames.feed(data))
+
     def close(self) -> None:
         """End the driver. Idempotent."""
         connection, self._connection = self._connection, None
         if connection is not None:
+            if self._lead is not None:
+                self._lead.end()
             connection.close()
             self._threads.close()
 
@@ -196,37 +271,37 @@ class DriverClient:
         self._live().send(encode_frame(header, payload))
 
     def _next(self, deadline: float | None, late: str) -> Frame:
-        """Return the next frame from the driver, which is not trusted to send one."""
+        """Return the next frame, as soon as no tool thread reads any more."""
+        try:
+            if self._lead is not None:
+                self._lead.regain(deadline)
+            if self._failed is not None:
+                raise self._failed
+            return self._read(deadline)
+        except TimeoutError:
+            raise SandboxError(f"{late} in time.", remedy="Run `fleet-rlm doctor`.") from None
+
+    def _read(self, deadline: float | None) -> Frame:
+        """Return the next frame from the driver, which is not trusted to send one.
+
+        Raises:
+            TimeoutError: there is none by ``deadline``, on the monotonic clock.
+        """
         try:
             while not self._received:
                 timeout = None if deadline is None else max(0.0, deadline - time.monotonic())
                 data = self._live().receive(timeout)
                 if not data:
-                    raise SandboxError("the sandbox has ended.", remedy="Run `fleet-rlm doctor`.")
+                    raise _gone()
                 self._received.extend(self._frames.feed(data))
         except FrameError as error:
             raise SandboxError(f"the driver sent what is not a frame: {error}.") from error
-        except TimeoutError:
-            raise SandboxError(f"{late} in time.", remedy="Run `fleet-rlm doctor`.") from None
         return checked(self._received.popleft())
+
+
+def _gone() -> SandboxError:
+    return SandboxError("the sandbox has ended.", remedy="Run `fleet-rlm doctor`.")
 
 
 def _text(payload: bytes) -> str:
     return payload.decode("utf-8", "replace")
-
-
-def _packed_result(name: str, result: Any) -> str:
-    try:
-        return pack(result)
-    except CrossingError as error:
-        raise TypeError(f"tool {name} returned what cannot cross: {error}") from None
-
-
-def _packed_args(error: Exception) -> str:
-    """An exception's arguments as far as they are plain, so that the same one can be raised again."""
-    try:
-        if error.args and all(isinstance(arg, (str, int, float)) for arg in error.args):
-            return pack(list(error.args))
-        return pack([str(error)])
-    except Exception:  # noqa: BLE001 - an exception whose str() fails must still be told
-        return pack(["(the exception could not be printed)"])

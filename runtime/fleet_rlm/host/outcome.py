@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 __all__ = ["Limits", "Outcome"]
 
 
+_BARE = {"type", "id", "outcome"}  # all that most cells end with
+
+
 class Limits(NamedTuple):
     """Bounds on one execute.
 
@@ -60,6 +63,8 @@ class Outcome(NamedTuple):
     def of(cls, frame: Frame, step: int) -> Outcome:
         """Read a ``done`` frame. Its answer comes from generated code, which may have forged it."""
         header, payload = frame.header, frame.payload
+        if not payload and header.keys() == _BARE:
+            return cls(header["outcome"], step, "")
         split = header.get("output", 0)
         output = payload[:split].decode("utf-8", "replace")
         if header["outcome"] == "submit":

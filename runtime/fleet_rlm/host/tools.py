@@ -1,4 +1,4 @@
-"""Host tools called from the sandbox: each call on a thread of its own, in the caller's context."""
+"""Host tools called from the sandbox, and the threads that they run on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from fleet_rlm.errors import SandboxError
 from fleet_rlm.protocol import MAX_CALLS
 
 if TYPE_CHECKING:
-    import contextvars
     from collections.abc import Callable, Mapping
 
 __all__ = ["ToolThreads", "call_tool"]
@@ -62,8 +61,8 @@ class ToolThreads:
         self._idle = 0
         self._threads = 0
 
-    def submit(self, job: Callable[[], None], context: contextvars.Context) -> None:
-        """Run ``job``, which must not raise, in a copy of ``context``.
+    def submit(self, job: Callable[[], None]) -> None:
+        """Run ``job``, which must not raise.
 
         Raises:
             SandboxError: more jobs are under way than a driver may ask for.
@@ -74,13 +73,14 @@ class ToolThreads:
             start = self._idle == 0
             self._idle -= 0 if start else 1
             self._threads += start
-        self._jobs.put(lambda: context.copy().run(job))
+        self._jobs.put(job)
         if start:
             threading.Thread(target=self._serve, name="fleet-rlm tool", daemon=True).start()
 
     def _serve(self) -> None:
         while (job := self._jobs.get()) is not None:
             job()
+            del job  # or this would keep a session that has ended until the next call
             with self._lock:
                 self._idle += 1
 

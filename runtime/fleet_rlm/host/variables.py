@@ -69,6 +69,9 @@ class Binding:
     names: dict[str, str]
 
 
+_NOTHING = Binding([], [], {})
+
+
 @dataclass
 class _Known:
     """A value the driver has."""
@@ -95,7 +98,7 @@ class VariableTable:
             CrossingError: a value cannot cross; it names the variable, and nothing has changed.
         """
         if not variables:
-            return Binding([], [], {})
+            return _NOTHING
         send: list[Outgoing] = []
         names: dict[str, str] = {}
         for name, value in variables.items():

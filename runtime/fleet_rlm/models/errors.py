@@ -64,7 +64,8 @@ def model_error(error: Exception, redactor: Redactor) -> ModelError:
         message = f"{who} failed: {words or type(error).__name__}"
     if not message.endswith((".", "!", "?", ")")):
         message += "."
-    remedy = next((text for kind, text in _REMEDIES if isinstance(error, kind)), None)
+    own = getattr(error, "remedy", None)  # of an error that was made here, and knows better than its class
+    remedy = own or next((text for kind, text in _REMEDIES if isinstance(error, kind)), None)
     return ModelError(message, remedy=remedy)
 
 

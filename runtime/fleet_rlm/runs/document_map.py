@@ -1,8 +1,4 @@
-"""The variable ``documents``: a mapping from path to text that costs a few bytes for each document.
-
-The texts are already in the sandbox, joined in one variable. What crosses is where each one begins and ends;
-the mapping cuts its slice when it is asked for.
-"""
+"""The variable ``documents`` as dspy takes it: what crosses is where each document begins and ends."""
 
 from __future__ import annotations
 
@@ -11,26 +7,12 @@ from typing import TYPE_CHECKING
 
 from dspy.primitives.sandbox_serializable import SandboxSerializable
 
+from fleet_rlm.documents.mapping import SETUP, assignment
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = ["DocumentMap"]
-
-_SETUP = """\
-import collections.abc as _abc, json as _json
-class _Documents(_abc.Mapping):
-    def __init__(self, variable, spans):
-        self._variable, self._spans = variable, spans
-    def __getitem__(self, path):
-        start, end = self._spans[path]
-        return globals()[self._variable][start:end]
-    def __iter__(self):
-        return iter(self._spans)
-    def __len__(self):
-        return len(self._spans)
-    def __repr__(self):
-        return "documents: " + ", ".join(f"{p} ({b - a:,} chars)" for p, (a, b) in self._spans.items())
-"""
 
 
 class DocumentMap(SandboxSerializable):  # type: ignore[misc] # dspy carries no types
@@ -47,7 +29,7 @@ class DocumentMap(SandboxSerializable):  # type: ignore[misc] # dspy carries no 
 
     def sandbox_setup(self) -> str:
         """The class that makes the slices."""
-        return _SETUP
+        return SETUP
 
     def to_sandbox(self) -> bytes:
         """The spans."""
@@ -55,7 +37,7 @@ class DocumentMap(SandboxSerializable):  # type: ignore[misc] # dspy carries no 
 
     def sandbox_assignment(self, var_name: str, data_expr: str) -> str:
         """Bind the mapping."""
-        return f"{var_name} = _Documents({self._variable!r}, _json.loads({data_expr}))"
+        return assignment(var_name, self._variable, data_expr)
 
     def rlm_preview(self, max_chars: int = 500) -> str:
         """Paths and sizes, as many as fit."""

@@ -9,10 +9,19 @@ from fleet_rlm.errors import FleetError, RunTimeoutError
 from fleet_rlm.runners import Facts, result_of
 from fleet_rlm.runs import places, steps, wiring
 from fleet_rlm.runs.endings import Endings, LimitReachedError, run_until
-from fleet_rlm.runs.progress import DocumentsRead, Finished, Preparing, Reading, SandboxChosen, Warned, ignore
+from fleet_rlm.runs.progress import (
+    DocumentsRead,
+    Finished,
+    Noted,
+    Preparing,
+    Reading,
+    SandboxChosen,
+    Warned,
+    ignore,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from fleet_rlm.config import Settings
     from fleet_rlm.documents import Documents
@@ -72,6 +81,7 @@ class _Run:
         self._options = options
         self._emit = listener
         self._warnings: list[str] = []
+        self._stops: list[Callable[[], None]] = []
         self._started = time.monotonic()
 
     def perform(self) -> dict[str, Any]:
@@ -82,6 +92,8 @@ class _Run:
         try:
             return self._answer(settings, place)
         finally:
+            for stop in self._stops:  # code that was interrupted may have left questions behind
+                stop()
             place.discard()
 
     def _answer(self, settings: Settings, place: places.Place) -> dict[str, Any]:
@@ -105,6 +117,12 @@ class _Run:
         for notice in dict.fromkeys(getattr(model, "notice", "") for model in models):
             if notice:
                 self._warn(notice)
+        for remark in dict.fromkeys(getattr(model, "remark", "") for model in models):
+            if remark:
+                self._emit(Noted(remark))
+        self._stops = list(wiring.stops(models))
+        for stop in self._stops:
+            self.endings.add(stop)
         return models
 
     def _read(self) -> Documents | None:

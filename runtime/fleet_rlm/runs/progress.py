@@ -19,6 +19,7 @@ __all__ = [
     "IterationEnded",
     "IterationStarted",
     "Listener",
+    "Noted",
     "Preparing",
     "Reading",
     "SandboxChosen",
@@ -90,6 +91,12 @@ class Warned(NamedTuple):
     message: str
 
 
+class Noted(NamedTuple):
+    """Something the reader may want to know, though nothing is wrong; not in the result."""
+
+    message: str
+
+
 class Finished(NamedTuple):
     """The run is over; ``complete`` is False when the answer was forced."""
 
@@ -108,6 +115,7 @@ Event = (
     | SubCallEnded
     | IterationEnded
     | Warned
+    | Noted
     | Finished
 )
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fleet_rlm.errors import FleetError, SandboxError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from fleet_rlm.config import Settings
     from fleet_rlm.config.paths import Paths
@@ -75,6 +76,18 @@ def models(settings: Settings, options: RunOptions) -> tuple[Any, Any]:
     if configured is not None and not (options.model or settings.model or options.sub_model):
         return configured, configured
     return planner_and_sub_lm(settings, options.model, options.sub_model)
+
+
+def stops(models: Iterable[Any]) -> Iterator[Callable[[], None]]:
+    """Yield what ends the calls under way of those ``models`` that can be stopped.
+
+    A model of this run's own then refuses further calls; one that the caller has configured does not.
+    """
+    dspy = sys.modules["dspy"]
+    for model in models:
+        stop = getattr(model, "stop", None)
+        if stop is not None:
+            yield partial(stop, for_good=model is not dspy.settings.get("lm"))
 
 
 def make_rlm(

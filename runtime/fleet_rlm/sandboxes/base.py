@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 __all__ = ["Connection", "Content", "Sandbox"]
 
@@ -33,8 +33,16 @@ class Connection(Protocol):
     Every failure of the way there is a ``SandboxError`` whose remedy is one line.
     """
 
-    def send(self, data: bytes) -> None:
+    def descriptor(self) -> int | None:
+        """Return what is readable when ``receive`` would not wait, until ``close``; None if nothing is."""
+        ...
+
+    def send(self, data: bytes, before_waiting: Callable[[], None] | None = None) -> None:
         """Send whole frames, blocking until they are handed over.
+
+        Args:
+            data: the frames.
+            before_waiting: called first if this has to wait, as for a driver that waits to be read from.
 
         Raises:
             SandboxError: the driver can no longer be reached.

@@ -115,6 +115,10 @@ class ProcessConnection:
         """Process id of the command that was started."""
         return self._process.pid
 
+    def descriptor(self) -> int:
+        """Return our end of the socket."""
+        return self._socket.fileno()
+
     def stderr(self) -> str:
         """What the driver or its confinement wrote to stderr so far."""
         if self._errors.closed:
@@ -122,13 +126,35 @@ class ProcessConnection:
         size = os.fstat(self._errors.fileno()).st_size
         return os.pread(self._errors.fileno(), min(size, _PIECE), 0).decode("utf-8", "replace").strip()
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes, before_waiting: Callable[[], None] | None = None) -> None:
         """Send whole frames."""
-        with self._sending:
-            try:
+        try:
+            if before_waiting is not None:
+                self._send_or_tell(data, before_waiting)
+                return
+            with self._sending:
                 self._socket.sendall(data)
-            except OSError as error:
-                raise self._gone() from error
+        except OSError as error:
+            raise self._gone() from error
+
+    def _send_or_tell(self, data: bytes, before_waiting: Callable[[], None]) -> None:
+        if not self._sending.acquire(blocking=False):
+            before_waiting()
+            self._sending.acquire()
+        try:
+            sent = self._send_now(data)
+            if sent < len(data):
+                before_waiting()
+                self._socket.sendall(data[sent:])
+        finally:
+            self._sending.release()
+
+    def _send_now(self, data: bytes) -> int:
+        """Send what goes without waiting; return how many bytes that were."""
+        try:
+            return self._socket.send(data, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return 0
 
     def send_value(self, header: dict[str, Any], content: Content) -> None:
         """Send a value: small ones in the frame, others as a descriptor of anonymous memory."""

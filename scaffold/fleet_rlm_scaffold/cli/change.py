@@ -52,6 +52,7 @@ def install(
     dry_run: bool,
     hooks: Hooks | None,
     threshold: int | None,
+    allow_mcp: bool | None,
     templates: Path | None,
     runtime: str | None,
     no_self_test: bool,
@@ -70,7 +71,7 @@ def install(
     selected = options.selected(groups)
     if list_only:
         return look.print_assets(templates, selected, scope or "user", hooks or "plugin", as_json=as_json)
-    flags = service.Flags("install", scope, target, templates, runtime, hooks, threshold, selected)
+    flags = service.Flags("install", scope, target, templates, runtime, hooks, threshold, selected, allow_mcp)
     prepared = service.prepare(flags)
     notes = service.neighbours(prepared, force=force)
     policy = Policy(force=force, restore=restore, keep=frozenset(keep))
@@ -96,6 +97,7 @@ def upgrade(
     dry_run: bool,
     hooks: Hooks | None,
     threshold: int | None,
+    allow_mcp: bool | None,
     templates: Path | None,
     runtime: str | None,
     no_self_test: bool,
@@ -105,7 +107,7 @@ def upgrade(
     from fleet_rlm_scaffold import service  # noqa: PLC0415 - help needs none of it
     from fleet_rlm_scaffold.plan import Policy  # noqa: PLC0415
 
-    flags = service.Flags("upgrade", scope, target, templates, runtime, hooks, threshold)
+    flags = service.Flags("upgrade", scope, target, templates, runtime, hooks, threshold, allow_mcp=allow_mcp)
     prepared = service.prepare(flags)
     policy = Policy(force=force, restore=restore, keep=frozenset(keep))
     return _change(flags, prepared, policy, [], dry_run=dry_run, prove=not no_self_test, as_json=as_json)
@@ -137,7 +139,7 @@ def _change(
     prove: bool,
     as_json: bool,
 ) -> int:
-    from fleet_rlm_scaffold import report  # noqa: PLC0415 - help needs none of it
+    from fleet_rlm_scaffold import permission, report  # noqa: PLC0415 - help needs none of it
     from fleet_rlm_scaffold.cli import show  # noqa: PLC0415
 
     command = f"fleet-rlm-scaffold {flags.command}"
@@ -149,6 +151,8 @@ def _change(
     outcome = prepared.run(policy, write=not dry_run, command=command, say=show.say)
     found = report.items(outcome, show.options_of(flags))
     prove = prove and not dry_run and not outcome.aborted and (flags.command == "install" or outcome.written)
+    if outcome.written or dry_run:
+        notes = [*notes, *permission.remarks(prepared.wanted, show.options_of(flags))]
     if not as_json:
         show.print_report(outcome, found, options=show.options_of(flags), dry_run=dry_run)
         for note in notes:

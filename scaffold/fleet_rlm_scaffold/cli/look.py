@@ -69,6 +69,7 @@ def status(
     target: Path | None,
     hooks: Hooks | None,
     threshold: int | None,
+    allow_mcp: bool | None,
     templates: Path | None,
     runtime: str | None,
     as_json: bool,
@@ -83,7 +84,7 @@ def status(
     from fleet_rlm_scaffold.cli import show  # noqa: PLC0415
     from fleet_rlm_scaffold.plan import Policy  # noqa: PLC0415
 
-    flags = service.Flags("status", scope, target, templates, runtime, hooks, threshold)
+    flags = service.Flags("status", scope, target, templates, runtime, hooks, threshold, allow_mcp=allow_mcp)
     prepared = service.prepare(flags)
     outcome = prepared.run(Policy(), write=False, command="", say=show.say)
     found = report.items(outcome, show.options_of(flags))
@@ -107,6 +108,7 @@ def diff(
     target: Path | None,
     hooks: Hooks | None,
     threshold: int | None,
+    allow_mcp: bool | None,
     templates: Path | None,
     runtime: str | None,
 ) -> int:
@@ -115,7 +117,7 @@ def diff(
     from fleet_rlm_scaffold.cli import show  # noqa: PLC0415
     from fleet_rlm_scaffold.plan import Policy  # noqa: PLC0415
 
-    flags = service.Flags("diff", scope, target, templates, runtime, hooks, threshold)
+    flags = service.Flags("diff", scope, target, templates, runtime, hooks, threshold, allow_mcp=allow_mcp)
     prepared = service.prepare(flags)
     outcome = prepared.run(Policy(), write=False, command="", say=show.say)
     known = [decision.path for decision in outcome.decisions]

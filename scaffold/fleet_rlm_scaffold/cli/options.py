@@ -66,6 +66,12 @@ choices = _all(
         metavar="BYTES",
         help="Size above which hooks speak of a large file.  [default: 262144]",
     ),
+    click.option(
+        "--allow-mcp/--no-allow-mcp",
+        default=None,
+        help="Let Claude Code use the MCP server's tools without asking: a rule in settings.json.  "
+        "[default: no]",
+    ),
     templates,
     _runtime,
 )

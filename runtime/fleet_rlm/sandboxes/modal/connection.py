@@ -23,6 +23,7 @@ from fleet_rlm.sandboxes.modal.upload import packed
 from fleet_rlm.sandboxes.modal.volumes import upload
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from os import PathLike
 
     from fleet_rlm.sandboxes.base import Content
@@ -66,8 +67,13 @@ class ModalConnection:
         """
         self._checked.result()
 
-    def send(self, data: bytes) -> None:
+    def descriptor(self) -> None:
+        """Nothing: what comes does so on the loop."""
+
+    def send(self, data: bytes, before_waiting: Callable[[], None] | None = None) -> None:
         """Send whole frames in one round trip (one for each 8 MiB), once the driver is up."""
+        if before_waiting is not None:
+            before_waiting()
         driver, loop = self._up()
         try:
             asyncio.run_coroutine_threadsafe(self._input.write(driver.process.stdin, data), loop).result()

@@ -1,0 +1,342 @@
+"""The ``session`` commands: a sandbox that stays, from one command to the next."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fleet_rlm.cli.options import json_option, sandbox_options, session_option, written
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fleet_rlm.sessions import Sessions, StartOptions
+
+__all__ = ["session"]
+
+
+@click.group(short_help="Work in one sandbox across many commands.")
+def session() -> None:
+    """Work in one sandbox across many commands: load once, then execute, ask, look, stop.
+
+    A session keeps its variables until `stop`, or until nobody has used it for 30 minutes. Without --session,
+    a command means the session that was started in the current folder.
+    """
+
+
+@session.command()
+@click.argument("name", required=False)
+@sandbox_options
+@json_option
+def start(name: str | None, *, as_json: bool, **options: Any) -> None:
+    """Start a session. `load` does it too, with the defaults.
+
+    NAME is made from the folder's name if it is left out.
+    """
+    handle = _sessions().start(name, _start_options(options), on_event=_tell)
+    record = handle.record
+    status = {
+        key: getattr(record, key) for key in ("session", "folder", "sandbox", "confinement", "idle_timeout")
+    }
+    if as_json:
+        _json({**status, "limits": handle.status()["limits"]})
+        return
+    click.echo(f"session {handle.name}: {record.sandbox} ({record.confinement})")
+
+
+@session.command()
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option("--as", "name", default="document", show_default=True, help="The variable's name.")
+@session_option
+@json_option
+def load(paths: tuple[str, ...], name: str, session_name: str | None, wait: float, *, as_json: bool) -> None:
+    """Load files, folders and globs into a variable; start a session if none runs here.
+
+    The text never passes through the conversation. Several files become one text, with a line above each, and
+    a mapping `documents` from path to text. `-` is standard input.
+    """
+    stdin = sys.stdin.buffer.read() if "-" in paths else None
+    handle, started = _sessions().find_or_start(session_name, on_event=_tell)
+    try:
+        result = handle.load(paths, name=name, stdin=stdin, wait=wait, on_event=_tell)
+    except BaseException:
+        if started:  # for a text that is not there: leave nothing behind
+            handle.stop()
+        raise
+    if as_json:
+        _json({**result, "started": started})
+        return
+    for warning in result["warnings"]:
+        click.echo(f"warning: {warning}", err=True)
+    click.echo(f"session {handle.name}{' (started)' if started else ''}")
+    _table(result["variables"])
+
+
+@session.command("exec")
+@click.argument("file", required=False, default="-", metavar="[FILE]")
+@click.option(
+    "--timeout", type=written("seconds", "lm_timeout"), default=600.0, show_default=True,
+    help="Most seconds for this code; at the limit it is interrupted and its variables stay.",
+)  # fmt: skip
+@session_option
+@json_option
+def execute(file: str, timeout: float, session_name: str | None, wait: float, *, as_json: bool) -> int:
+    """Execute code from standard input, or from FILE, and print what it prints.
+
+    A failure prints its traceback on stderr and exits with 1; the session goes on.
+    """
+    code = _code(file)
+    handle = _sessions().find(session_name)
+    with _cancelled_by_interrupt(handle.begin_execute(code, timeout=timeout, wait=wait)) as call:
+        result = call.result(_tell)
+    failed = result["error"] is not None
+    if as_json:
+        _json(result)
+        return int(failed)
+    if result["output"]:
+        _print(result["output"])
+    if result["cut"]:
+        click.echo(f"(All of it: fleet-rlm session output {result['step']} -s {handle.name})", err=True)
+    if result["answer"] is not None:
+        click.echo(f"(Submitted. To see it: fleet-rlm session answer -s {handle.name})", err=True)
+    if failed:
+        click.echo(_safe(result["error"].rstrip(), sys.stderr), err=True)
+    return int(failed)
+
+
+@session.command("vars")
+@session_option
+@json_option
+def variables(session_name: str | None, wait: float, *, as_json: bool) -> None:
+    """Show the variables: names, types and sizes."""
+    result = _sessions().find(session_name).variables(wait=wait)
+    if as_json:
+        _json(result)
+    else:
+        _table(result["variables"])
+
+
+@session.command()
+@click.argument("step", type=click.IntRange(min=1), required=False)
+@session_option
+@json_option
+def output(step: int | None, session_name: str | None, wait: float, *, as_json: bool) -> None:
+    """Print all that a step printed, if it was shown cut; the last step by default."""
+    result = _sessions().find(session_name).output(step, wait=wait)
+    if as_json:
+        _json(result)
+    else:
+        _print(result["output"])
+
+
+@session.command()
+@session_option
+@json_option
+def answer(session_name: str | None, wait: float, *, as_json: bool) -> None:
+    """Print what SUBMIT was given last."""
+    import json  # noqa: PLC0415 - not needed to say hello
+
+    result = _sessions().find(session_name).answer(wait=wait)
+    if as_json:
+        _json(result)
+    elif list(result["answer"]) == ["output"] and isinstance(result["answer"]["output"], str):
+        _print(result["answer"]["output"])
+    else:
+        _print(json.dumps(result["answer"], indent=2, ensure_ascii=False))
+
+
+@session.command()
+@click.argument("question")
+@click.option("--of", "variable", default="document", show_default=True, help="A text, or a list of texts.")
+@click.option("--chunk-chars", "size", type=click.IntRange(min=1), default=60_000, show_default=True,
+              help="Characters that one sub-call reads.")  # fmt: skip
+@click.option("--overlap", type=click.IntRange(min=0), default=0, show_default=True,
+              help="Characters that neighbouring chunks share.")  # fmt: skip
+@click.option("--match", help="Ask only about chunks in which this regular expression is found.")
+@click.option("--save-as", default="answers", show_default=True, help="The variable that keeps all answers.")
+@session_option
+@json_option
+def ask(question: str, session_name: str | None, wait: float, *, as_json: bool, **options: Any) -> int:
+    """Ask the sub-model QUESTION about every chunk of a variable, many at once.
+
+    Prints what was found and how much was covered. It needs a model, as the run commands do.
+    """
+    handle = _sessions().find(session_name)
+    with _cancelled_by_interrupt(handle.begin_ask(question, wait=wait, **options)) as call:
+        report = call.result(_tell)
+    if as_json:
+        _json(report)
+    else:
+        _show_report(report)
+    return int(report["asked"] > 0 and report["answered"] == 0)
+
+
+@session.command()
+@click.argument("variable")
+@click.option("--to", "folder", required=True, metavar="FOLDER", help="Where the files go; made if need be.")
+@click.option("--replace", is_flag=True, help="Replace what an earlier save of this variable wrote.")
+@session_option
+@json_option
+def save(
+    variable: str, folder: str, session_name: str | None, wait: float, *, replace: bool, as_json: bool
+) -> None:
+    """Write a variable into files: a text is one file, a list of texts one each, all else JSON."""
+    result = _sessions().find(session_name).save(variable, folder, replace=replace, wait=wait)
+    if as_json:
+        _json(result)
+        return
+    files = result["files"]
+    last = f" … {files[-1]}" if len(files) > 1 else ""
+    click.echo(f"{len(files):,} file{'s' * (len(files) != 1)}, {result['bytes']:,} bytes: {files[0]}{last}")
+
+
+@session.command("list")
+@json_option
+def list_(*, as_json: bool) -> None:
+    """Show the sessions that run, and those that ended lately."""
+    found = _sessions().all()
+    if as_json:
+        _json({"sessions": found})
+        return
+    if not found:
+        click.echo("No session is running.")
+    for one in found:
+        click.echo(_line(one))
+
+
+@session.command()
+@click.argument("name", required=False)
+@click.option("--all", "every", is_flag=True, help="Stop all sessions of this user.")
+@click.option("--session", "-s", "session_name", envvar="FLEET_RLM_SESSION", help="The session; as NAME.")
+@json_option
+def stop(name: str | None, session_name: str | None, *, every: bool, as_json: bool) -> None:
+    """End a session and every process of it."""
+    sessions = _sessions()
+    handles = sessions.live() if every else [sessions.find(name or session_name)]
+    for handle in handles:
+        handle.stop()
+    stopped = [handle.name for handle in handles]
+    if as_json:
+        _json({"stopped": stopped})
+    else:
+        click.echo(f"stopped: {', '.join(stopped)}" if stopped else "No session is running.")
+
+
+def _sessions() -> Sessions:
+    from fleet_rlm.sessions import Sessions  # noqa: PLC0415 - a help text does not need it
+
+    return Sessions.of(os.environ)
+
+
+def _start_options(given: dict[str, Any]) -> StartOptions:
+    from fleet_rlm.errors import UsageError  # noqa: PLC0415 - a help text does not need it
+    from fleet_rlm.sessions import StartOptions  # noqa: PLC0415
+
+    pairs = [tuple((*field.split(":", 1), "")[:2]) for field in given.pop("output")]
+    for name, _ in pairs:
+        if not name.isidentifier():
+            raise UsageError(f"{name!r} cannot be the name of an output.", remedy="Use --output NAME:TYPE.")
+    return StartOptions(**given, fields=tuple(pairs))
+
+
+def _code(file: str) -> str:
+    from fleet_rlm.errors import UsageError  # noqa: PLC0415 - a help text does not need it
+
+    if file == "-" and sys.stdin.isatty():
+        click.echo("Reading code from the terminal; end it with Ctrl-D.", err=True)
+    try:
+        with click.open_file(file, encoding="utf-8") as source:
+            code: str = source.read()
+    except OSError as error:
+        raise UsageError(
+            f"{file} cannot be read: {error.strerror}.", remedy="Give a file, or code on stdin."
+        ) from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{file} is not UTF-8.", remedy="Save the code as UTF-8.") from None
+    return code
+
+
+@contextmanager
+def _cancelled_by_interrupt(call: Any) -> Iterator[Any]:
+    try:
+        yield call
+    except BaseException:
+        call.cancel()
+        raise
+
+
+def _tell(event: dict[str, Any]) -> None:
+    kind = event["event"]
+    if kind == "waiting":
+        click.echo("waiting for its turn", err=True)
+    elif kind == "notice":
+        click.echo(event["text"], err=True)
+    elif kind == "preparing":
+        click.echo(event["what"], err=True)
+    elif sys.stderr.isatty() and kind in ("reading", "asked"):
+        click.echo(
+            f"\r{kind}: {event['done']:,} of {event['total']:,}", err=True, nl=event["done"] == event["total"]
+        )
+
+
+def _print(text: str) -> None:
+    click.echo(_safe(text, sys.stdout), nl=not text.endswith("\n"))
+
+
+def _safe(text: str, stream: Any) -> str:
+    """Text that came out of a document: it may not drive a terminal, and must be writable everywhere."""
+    from fleet_rlm.cli.show import encodable, printable  # noqa: PLC0415 - not needed to say hello
+
+    return printable(text) if stream.isatty() else encodable(text)
+
+
+def _json(value: Any) -> None:
+    from fleet_rlm.cli.show import json_line  # noqa: PLC0415 - not needed to say hello
+
+    json_line(value)
+
+
+def _table(rows: list[dict[str, Any]]) -> None:
+    for row in rows:
+        size = f"{row['size']:,}" if isinstance(row["size"], int) else row["size"] or ""
+        unit = "" if row["unit"] in (None, "value", "shape") else f" {row['unit']}"
+        click.echo(f"{row['name']:<24} {row['type']:<12} {size}{unit}".rstrip())
+
+
+def _show_report(report: dict[str, Any]) -> None:
+    for row in report["findings"]:
+        _print(f"[chunk {row['chunk']}, characters {row['start']:,}-{row['end']:,}]\n{row['answer']}\n\n")
+    hidden = report["findings_total"] - report["findings_shown"]
+    if hidden:
+        click.echo(f"… and {hidden:,} more in the variable {report['saved_as']}\n")
+    click.echo(
+        f"{report['asked']:,} of {report['chunks']:,} chunks asked, {report['answered']:,} answered, "
+        f"{report['nothing']:,} said nothing, {report['failed']:,} failed; "
+        f"{report['coverage_pct']:g} % of {report['chars']:,} characters covered"
+    )
+    for error in report["errors"]:
+        click.echo(error, err=True)
+
+
+def _line(one: dict[str, Any]) -> str:
+    head = f"{one['session']:<24} {one['state']:<6} {one['sandbox']:<8}"
+    if one["state"] == "silent":
+        return f"{head} its process does not answer; end it: kill -9 {one['pid']}"
+    if one["ended"]:
+        return f"{head} {one['ended']['why']}"
+    used, limits = one["used"], one["limits"]
+    parts = [
+        f"{used[name]:,}{f' of {limits[name]:,}' if limits[name] is not None else ''} {unit}"
+        for name, unit in (
+            ("calls", "sub-calls"),
+            ("tokens", "tokens"),
+            ("cost", "dollars"),
+            ("seconds", "s"),
+        )
+        if used[name] or limits[name] is not None
+    ]
+    return f"{head} {one['variables']} loaded, {one['steps']} steps; {', '.join(parts)}; {one['folder']}"
