@@ -86,8 +86,8 @@ def _fleet_ask(text, question, size, overlap, match, name):
     ]
     left = budget()["calls"]["left"]
     if left is not None and len(prompts) > left:
-        raise ValueError(f"{len(prompts):,} sub-calls would be needed and {left:,} are left: ask about larger "
-            "or fewer chunks, or narrow them down with a regular expression")
+        raise ValueError(f"{len(prompts):,} sub-calls would be needed and {left:,} are left: ask about "
+            "larger or fewer chunks, or narrow them down with a regular expression")
     replies = llm_query_batched(prompts) if prompts else []
     rows = [
         {"chunk": number, "start": start, "end": start + len(piece), "answer": reply}
