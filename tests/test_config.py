@@ -217,6 +217,13 @@ class TestFile:
 
 class TestValues:
     @pytest.mark.parametrize(
+        ("written", "seconds"), [("90", 90), ("1.5", 1.5), ("90s", 90), ("30m", 1800), ("2h", 7200)]
+    )
+    def test_durations(self, sources, written, seconds):
+        """A number of seconds, or one of minutes or hours with its unit."""
+        assert sources(environ={"FLEET_RLM_LM_TIMEOUT": written}).lm_timeout == seconds
+
+    @pytest.mark.parametrize(
         ("variable", "value", "expected"),
         [
             ("FLEET_RLM_CONCURRENCY", "zero", "it must be a whole number of at least 1."),

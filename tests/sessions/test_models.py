@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from fleet_rlm.errors import ConfigurationError, SessionError
+from fleet_rlm.errors import ConfigurationError, SessionError, UsageError
 from loopback.openai_server import Refusal, Text
 
 ECHO = "replies:\n- {when: '(?s)bad', fail: no such thing}\n- {when: '(?s)slow', reply: late, delay: 60}\n- {reply: fine}\n"
@@ -246,7 +246,7 @@ def test_ask_of_too_many(asking, box):
     """A list of more items than there are calls left is refused before anything is asked or paid for."""
     handle = asking(max_llm_calls=10)
     handle.execute("many = ['one'] * 11")
-    with pytest.raises(SessionError, match="11 sub-calls would be needed and 10 are left"):
+    with pytest.raises(UsageError, match=r"^11 sub-calls would be needed and 10 are left"):
         handle.begin_ask("what?", variable="many").result()
     assert used(handle)["calls"] == 0
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FLAG", "SECONDS", "SIZE", "TEXT", "URL", "Kind", "choice", "integer"]
 
+_DURATIONS = {"": 1, "s": 1, "m": 60, "h": 3600}
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
 
@@ -80,9 +81,10 @@ def integer(minimum: int) -> Kind:
 
 
 def _seconds(value: str) -> float:
-    if not re.fullmatch(r"\d{1,9}(\.\d+)?", value) or float(value) <= 0:
+    found = re.fullmatch(r"(\d{1,9}(?:\.\d+)?)([smh]?)", value)
+    if found is None or float(found[1]) <= 0:
         raise ValueError("a number of seconds above 0")
-    return float(value)
+    return float(found[1]) * _DURATIONS[found[2]]
 
 
 def choice(*choices: str) -> Kind:
@@ -100,4 +102,4 @@ TEXT = Kind("text", _text)
 URL = Kind("URL", _url)
 FLAG = Kind("true or false", _flag)
 SIZE = Kind("size, such as 4G", _size)
-SECONDS = Kind("seconds", _seconds)
+SECONDS = Kind("seconds, or such as 30m", _seconds)

@@ -38,9 +38,11 @@ EXECUTE_SECONDS = 600.0
 
 _LIMITS = Limits(timeout=EXECUTE_SECONDS)
 _CODE = ("function", "method")  # what the driver defines is no variable, and what code defines has no size
-_MODEL_ERRORS: dict[str, type[FleetError]] = {
-    kind.__name__: kind for kind in (ConfigurationError, ModelError)
-}
+_KINDS: dict[str, type[FleetError]] = {
+    "ConfigurationError": ConfigurationError,
+    "ModelError": ModelError,
+    "ValueError": UsageError,
+}  # what code of ours raises in the sandbox, as what it is outside
 _OWN_FIELDS = [{"name": "output"}]
 
 
@@ -327,7 +329,7 @@ class Session:
         if outcome.kind not in ("error", "syntax"):
             raise SessionError(told)
         last = told.splitlines()[-1]
-        kind = _MODEL_ERRORS.get(outcome.error, SessionError)
+        kind = _KINDS.get(outcome.error, SessionError)
         raise kind(last.removeprefix(f"{outcome.error}: ") if kind is not SessionError else last)
 
     def _explained(self, outcome: Outcome, limits: Limits) -> str:
