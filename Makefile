@@ -29,7 +29,8 @@ demo: .venv/.synced ## Run a real RLM in the embedded sandbox: no key, no accoun
 	@rm -rf .demo/claude && mkdir -p .demo/claude && CLAUDE_CONFIG_DIR=$(CURDIR)/.demo/claude FLEET_RLM_HOME=$(CURDIR)/.demo \
 	  $(RUN) fleet-rlm-scaffold install --no-self-test
 
-test: .venv/.synced ## Run the tests
+test: .venv/.synced ## Run the tests; CLIENT=no leaves out those in the real Claude Code client, which is fetched once
+	@[ "$(CLIENT)" = no ] || $(RUN) python tests/client/fetch.py --if-possible
 	$(RUN) pytest --numprocesses auto
 
 test-without-bwrap: .venv/.synced
