@@ -48,11 +48,12 @@ def test_ask_is_narrowed_by_match(tools):
 
 
 def test_ask_at_the_limit(tools):
-    """Sub-calls beyond the limit fail with its name; those before it count, and code goes on."""
+    """A question to more chunks than there are calls left is refused before any is paid for, and code goes on."""
     tools.call("load", paths=["big.log"], max_llm_calls=2)
-    text = tools.call("ask", question="What?", chunk_chars=20_000).text
-    assert "answered 2 " in text
-    assert "the session's limit of 2 sub-calls is reached" in text
+    answer = tools.call("ask", question="What?", chunk_chars=20_000)
+    assert answer.failed
+    assert "7 sub-calls would be needed and 2 are left" in answer.text
+    assert "[ERROR] BudgetError" in tools.call("execute", code="llm_query_batched(['x'] * 3)[2]").text
     assert not tools.call("execute", code="len(document)").failed
 
 
