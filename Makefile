@@ -4,7 +4,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .venv/bin/uv)
 RUN = $(UV) run --frozen --extra data --extra docs --no-progress
 export UV_PROJECT_ENVIRONMENT := .venv
 # Nothing is written outside the clone, a cache of downloads included.
-export UV_CACHE_DIR ?= $(CURDIR)/.venv/uv-cache
+export UV_CACHE_DIR ?= $(CURDIR)/.cache/uv
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check-generated test-without-bwrap client install sync-dev lint format check build release-check bench render precommit-install precommit-run clean
