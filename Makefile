@@ -84,4 +84,4 @@ precommit-run: .venv/.synced ## Run the git hooks on every file
 	$(RUN) pre-commit run --all-files
 
 clean: ## Remove what the targets made
-	rm -rf .venv dist build .demo .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .cache dist build .demo .pytest_cache .mypy_cache .ruff_cache
