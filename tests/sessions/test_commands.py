@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 
 import pytest
 
 from fleet_rlm.errors import UsageError
 from fleet_rlm.sessions.records import check_name, name_for
 
-from .box import left
+from .box import COMMAND, left
 
 VARYING = re.compile(r'("(?:seconds|started|at|idle_seconds)": )[\d.]+')
 NOTICE = "No language model was asked: every answer came from the script 'script.yaml'.\n"
@@ -158,7 +159,7 @@ def test_saving(box):
     handle.execute("texts = ['z']")
     assert box("save", "texts", "--to", "out", "--replace").code == 0
     assert sorted(path.name for path in (box.folder / "out").glob("texts*")) == ["texts-0000.txt"]
-    assert box("save", "nothing", "--to", "out").code == 9
+    assert box("save", "nothing", "--to", "out").code == 2
     handle.execute("thing = object()")
     assert "TypeError" in box("save", "thing", "--to", "out").err
 
@@ -261,3 +262,14 @@ def test_a_relative_home(box, monkeypatch):
     assert handle.execute("print(1)")["output"] == "1\n"
     assert box.session_folder("relative").is_dir()
     handle.stop()
+
+
+def test_closed_standard_input(box):
+    """Code or text from a standard input that is closed is refused in a sentence."""
+    box.start("k")
+    for command in ("session exec", "session load -"):
+        done = subprocess.run(
+            ["sh", "-c", f"{COMMAND} {command} <&-"], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 2
+        assert done.stderr.startswith("Error: Standard input is closed.")

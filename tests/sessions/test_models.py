@@ -221,7 +221,7 @@ def test_ask(asking, box):
         with pytest.raises(Exception, match="cannot"):
             handle.begin_ask("?", **{"variable": "text", "size": 7, **wrong}).result()
     for wrong in ({"variable": "nothing"}, {"match": "("}):
-        with pytest.raises(SessionError):
+        with pytest.raises(UsageError):
             handle.begin_ask("?", **{"variable": "text", **wrong}).result()
 
 
@@ -257,3 +257,14 @@ def test_ask_of_documents(asking, box):
     handle.execute("given = {'a.txt': 'a needle here', 'needle.txt': 'hay'}")
     report = handle.begin_ask("what?", variable="given").result()
     assert [0] == [row["chunk"] for row in report["findings"]]
+
+
+def test_ask_of_nothing(asking, box):
+    """A variable that is not there, and a pattern that is none, are named in a sentence; nothing is asked."""
+    handle = asking()
+    handle.execute("document = 'text'")
+    with pytest.raises(UsageError, match="There is no variable 'nowhere'"):
+        handle.begin_ask("what?", variable="nowhere").result()
+    with pytest.raises(UsageError, match="'\\(' is not a regular expression"):
+        handle.begin_ask("what?", match="(").result()
+    assert used(handle)["calls"] == 0

@@ -59,6 +59,8 @@ def load(paths: tuple[str, ...], name: str, session_name: str | None, wait: floa
     The text never passes through the conversation. Several files become one text, with a line above each, and
     a mapping `documents` from path to text. `-` is standard input.
     """
+    if "-" in paths:
+        _want_input()
     stdin = sys.stdin.buffer.read() if "-" in paths else None
     handle, started = _sessions().find_or_start(session_name, on_event=_tell)
     try:
@@ -243,9 +245,18 @@ def _start_options(given: dict[str, Any]) -> StartOptions:
     return StartOptions(**given, fields=tuple(pairs))
 
 
+def _want_input() -> None:
+    from fleet_rlm.errors import UsageError  # noqa: PLC0415 - a help text does not need it
+
+    if sys.stdin is None:  # how Python shows a standard input that was closed
+        raise UsageError("Standard input is closed.", remedy="Redirect something to it, or name a file.")
+
+
 def _code(file: str) -> str:
     from fleet_rlm.errors import UsageError  # noqa: PLC0415 - a help text does not need it
 
+    if file == "-":
+        _want_input()
     if file == "-" and sys.stdin.isatty():
         click.echo("Reading code from the terminal; end it with Ctrl-D.", err=True)
     try:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import keyword
+import re
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -246,6 +247,12 @@ class Session:
                 f"Chunks of {size:,} characters cannot overlap by {overlap:,}.",
                 remedy="Use a size above 0 and an overlap smaller than it.",
             )
+        try:
+            re.compile(match or "")
+        except re.error as error:
+            raise UsageError(
+                f"{match!r} is not a regular expression: {error}.", remedy="Correct it, or escape its signs."
+            ) from None
         code = snippets.asking(variable, question, size=size, overlap=overlap, match=match, save_as=save_as)
         outcome = self._step(code, _LIMITS._replace(timeout=None), _OWN_FIELDS)
         report = coverage_of(self._submitted(outcome))
@@ -329,6 +336,9 @@ class Session:
         if outcome.kind not in ("error", "syntax"):
             raise SessionError(told)
         last = told.splitlines()[-1]
+        if outcome.error == "NameError":
+            name = last.removeprefix("NameError: name ").removesuffix(" is not defined")
+            raise UsageError(f"There is no variable {name}.", remedy="`fleet-rlm session vars` shows them.")
         kind = _KINDS.get(outcome.error, SessionError)
         raise kind(last.removeprefix(f"{outcome.error}: ") if kind is not SessionError else last)
 
