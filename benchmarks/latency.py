@@ -39,22 +39,28 @@ def _start(name: str) -> Callable[[], float]:
 
 
 def execute(*, quick: bool) -> list[Row]:
-    """The smallest cell."""
-    return _rows('execute("x=1")', "x=1", 1, 10 if quick else 40)
+    """The smallest cell, and one that prints, which takes a longer way."""
+    rounds = 10 if quick else 40
+    return [
+        *_rows('execute("x=1")', "x=1", 1, rounds, Bar(0.6, 0.3)),
+        *_rows('execute("print(1)")', "print(1)", 1, rounds),
+    ]
 
 
 def tool(*, quick: bool) -> list[Row]:
     """A host tool that does nothing, called from the cell."""
-    return _rows("host tool call", f"for _ in range({_CALLS}): nothing(x=1)", _CALLS, 6 if quick else 20)
+    return _rows(
+        "host tool call", f"for _ in range({_CALLS}): nothing(x=1)", _CALLS, 6 if quick else 20, Bar(0.6, 0.3)
+    )
 
 
-def _rows(what: str, code: str, times: int, rounds: int) -> list[Row]:
+def _rows(what: str, code: str, times: int, rounds: int, bar: Bar | None = None) -> list[Row]:
     """Measure as the scheduler likes, for the bars, and on one core, where other work disturbs less."""
     free = _in_sessions(code, times, rounds)
     with one_core():
         pinned = _in_sessions(code, times, rounds)
     return [
-        *(against(f"{what}, {name}", name, PEER, free, bar=Bar(0.6, 0.3)) for name in ours()),
+        *(against(f"{what}, {name}", name, PEER, free, bar=bar) for name in ours()),
         *(against(f"{what}, {name}, all on one core", name, PEER, pinned) for name in ours()),
     ]
 

@@ -8,25 +8,32 @@ This module is shipped into sandboxes: standard library only, Python 3.9 and new
 
 from __future__ import annotations
 
+import struct
+
 from fleet_rlm.values.compact_json import dumps, loads
 
 TYPE_CHECKING = False  # typing itself would cost a driver's start 6 ms
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Tuple
+    from typing import Any, Dict, List, Optional, Tuple
 
 __all__ = [
     "MAX_CALLS",
+    "MAX_DIRECT",
     "MAX_GUEST_PAYLOAD",
     "MAX_HEADER",
     "MAX_PAYLOAD",
     "PROTOCOL",
+    "SLATE_BYTES",
     "Frame",
     "FrameError",
     "FrameReader",
     "encode_frame",
+    "read_slate",
+    "wipe_slate",
+    "write_slate",
 ]
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Number of the protocol; both sides must state the same one in the handshake."""
 
 MAX_HEADER = 1 << 20
@@ -41,6 +48,15 @@ such frames holds them in memory, and code that forges them must not decide how 
 
 MAX_CALLS = 1000
 """Most tool calls of one worker that are under way at once: each costs the host a thread."""
+
+MAX_DIRECT = 16 << 10
+"""Largest ``execute`` on a direct line, in bytes: a socket takes as much at once or not at all, so the host
+never waits for a worker to read."""
+
+_SLATE = struct.Struct("@qqqdq")
+_SLATE_HEAD = struct.Struct("@q")
+SLATE_BYTES = _SLATE.size
+"""Size of the slate: memory in which the host notes which cell it has given to the worker directly."""
 
 
 class FrameError(ValueError):
@@ -135,3 +151,20 @@ def _parse_header(line: bytes) -> Tuple[Dict[str, Any], int]:
     if type(size) is not int or not 0 <= size <= MAX_PAYLOAD:
         raise FrameError(f"a header states an impossible length: {line[:80]!r}")
     return header, size
+
+
+def write_slate(memory: Any, number: int, step: int, shown: int, grace: float) -> None:
+    """Note in shared memory which cell is under way; the number comes last, and once more at the end."""
+    _SLATE.pack_into(memory, 0, 0, step, shown, grace, number)
+    _SLATE_HEAD.pack_into(memory, 0, number)
+
+
+def wipe_slate(memory: Any) -> None:
+    """Note that none is."""
+    _SLATE_HEAD.pack_into(memory, 0, 0)
+
+
+def read_slate(data: bytes) -> Optional[Tuple[int, int, int, float]]:
+    """Return the number, step, characters shown and seconds of grace of the cell under way, if one is."""
+    number, step, shown, grace, again = _SLATE.unpack(data)
+    return (number, step, shown, grace) if number and number == again else None

@@ -10,6 +10,7 @@ from dspy.primitives.code_interpreter import CodeExecutionError, CodeInterpreter
 
 from fleet_rlm.interpreter import TrustedInterpreter
 from fleet_rlm.protocol import encode_frame
+from fleet_rlm.sandboxes.stream import Stream
 from sandbox_kinds import each_kind
 
 
@@ -49,17 +50,32 @@ def test_interrupt_that_overtakes_its_cell() -> None:
     with TrustedInterpreter(grace=5.0) as session:
         session.execute("kept = 41")
         client = session._client
-        send = client._connection.send
+        send, offer = client._connection.send, Stream.offer
+        interrupt = {"type": "interrupt", "id": 0, "reason": "request"}
+        ways: list[str] = []
 
         def with_interrupt(data: bytes) -> None:
-            send(data + encode_frame({"type": "interrupt", "id": client._running}))
+            send(data + encode_frame({**interrupt, "id": client._running}))
+            ways.append("by the supervisor")
 
-        for _ in range(100):
-            client._connection.send = with_interrupt
+        def after_interrupt(data: bytes) -> bool:
+            send(encode_frame({**interrupt, "id": client._running}))
+            threading.Event().wait(0.001 * (len(ways) % 3))
+            ways.append("by the line")
+            return offer(client._shortcut._line.stream, data)
+
+        for number in range(200):
+            if number % 2:
+                client._shortcut._line.stream.offer = after_interrupt
+            else:
+                client._connection.send = with_interrupt
+                client._shortcut.pause()
             with pytest.raises(CodeExecutionError, match="interrupted"):
                 session.execute("while True: pass")
             client._connection.send = send
+            client._shortcut._line.stream.offer = offer.__get__(client._shortcut._line.stream)
             assert session.execute("kept") == "41"
+        assert {"by the line", "by the supervisor"} == set(ways)
 
 
 def test_interrupt_during_tool_calls_leaves_no_stray_answer() -> None:

@@ -16,8 +16,9 @@ class Meter:
     """Counts what leaves the host through a session's connection."""
 
     def __init__(self, session: Any) -> None:
-        connection = session._client._connection
+        connection, shortcut = session._client._connection, session._client._shortcut
         self.sent, self.values = 0, 0
+        by_the_line = shortcut.send
         send, send_value = connection.send, connection.send_value
 
         def counted(data: bytes) -> None:
@@ -28,6 +29,12 @@ class Meter:
             self.values += content.size
             send_value(header, content)
 
+        def counted_direct(header: dict[str, Any], data: bytes) -> bool:
+            went = by_the_line(header, data)
+            self.sent += len(data) * went
+            return went
+
+        shortcut.send = counted_direct
         connection.send, connection.send_value = counted, counted_value
 
 

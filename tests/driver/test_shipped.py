@@ -114,7 +114,10 @@ def test_shipped_files_are_enough(python: str | None, tmp_path: Path) -> None:
     code = b"import datetime, sys\nprint(peek('abc', 1), sys.version_info >= (3, 9))\nSUBMIT({'day': datetime.date(2025, 1, 2)})"
     ours.sendall(encode_frame({"type": "configure", "tools": [], "fields": None}))
     ours.sendall(
-        encode_frame({"type": "execute", "id": 1, "step": 1, "bind": {}, "shown": 1000, "grace": 1.0}, code)
+        encode_frame(
+            {"type": "execute", "id": 1, "step": 1, "bind": {}, "shown": 1000, "grace": 1.0, "worker": 1},
+            code,
+        )
     )
     while not any(frame.header["type"] == "done" for frame in said):
         data = ours.recv(1 << 16)

@@ -38,11 +38,14 @@ def comes_true(condition: Callable[[], bool]) -> bool:
     return condition()
 
 
-@pytest.fixture
-def session() -> Iterator[TrustedInterpreter]:
-    """A started session, ended at the end."""
+@pytest.fixture(params=["direct", "relayed"])
+def session(request: pytest.FixtureRequest) -> Iterator[TrustedInterpreter]:
+    """A started session whose calls come by the line, or by the supervisor; ended at the end."""
     with TrustedInterpreter(grace=5.0) as made:
         made.tools["echo"] = lambda value: value
+        if request.param == "relayed":
+            made._client._shortcut.leave()
+        made.execute("pass")
         yield made
 
 

@@ -1,4 +1,4 @@
-"""Code that writes to the driver's own socket: the worst it gets is a fresh worker."""
+"""Code that writes to the driver's own sockets: the worst it gets is a fresh worker."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dspy.primitives.code_interpreter import CodeExecutionError, FinalOutput
 
 from hostile.outcomes import run
 from hostile.sessions import DOCUMENT, Sessions
-from sandbox_kinds import each_kind
+from sandbox_kinds import each_kind, each_local_kind
 
 WRITE = textwrap.dedent("""
     import gc, os, stat, sys
@@ -90,7 +90,19 @@ FORGERIES = {
 def test_forged_frames_cost_at_most_the_worker(sessions: Sessions, name: str) -> None:
     """Whatever is written there ends as an outcome of the cell, and the session goes on."""
     session = sessions.take()
+    session._client._shortcut.pause()
+    _forge(sessions, session, name)
 
+
+@pytest.mark.parametrize("name", FORGERIES)
+@pytest.mark.usefixtures("kind")
+@each_local_kind
+def test_forged_frames_of_a_direct_cell(sessions: Sessions, name: str) -> None:
+    """The same of a cell that the host gave to the worker by its line."""
+    _forge(sessions, sessions.take(), name)
+
+
+def _forge(sessions: Sessions, session: Any, name: str) -> None:
     ended = run(session, WRITE.replace("FORGED", FORGERIES[name]), {"doc": DOCUMENT}, interrupt_after=1.5)
     assert ended.error is None or type(ended.error) in (CodeExecutionError, SyntaxError), ended
     assert not isinstance(ended.result, FinalOutput)

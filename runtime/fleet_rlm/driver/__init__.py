@@ -2,7 +2,8 @@
 
 The driver is two processes. The *supervisor* owns the protocol's descriptors and runs no generated code;
 the *worker*, its child, runs the code and nothing else. What the code prints, reads, closes or kills is
-the worker's; the supervisor puts a fresh worker in its place and says what was lost.
+the worker's; the supervisor puts a fresh worker in its place and says what was lost. On the host's own
+machine a worker also has a line to the host, for cells and calls that need no supervisor.
 """
 
 SHIPPED = (
@@ -21,11 +22,14 @@ SHIPPED = (
     "driver/helpers.py",
     "driver/lean.py",
     "driver/namespace.py",
+    "driver/shield.py",
     "driver/spool.py",
     "driver/streams.py",
     "driver/submit.py",
     "driver/supervisor.py",
+    "driver/underway.py",
     "driver/upstream.py",
+    "driver/wording.py",
     "driver/worker.py",
 )
 """The files a sandbox needs, relative to the ``fleet_rlm`` package."""

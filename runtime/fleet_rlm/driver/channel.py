@@ -1,7 +1,7 @@
-"""The worker's end of its socket to the supervisor, shared by all threads of the generated code.
+"""The worker's ends of its socket to the supervisor and of its line to the host, shared by all its threads.
 
-Whichever thread waits for a reply reads the socket for all of them and hands the task on when it has its
-own (leader and followers): no reader thread has to be woken, so a tool call costs no thread switch here.
+Whichever thread waits for a reply reads for all of them and hands the task on when it has its own (leader and
+followers): no reader thread has to be woken, so a tool call costs no thread switch here.
 """
 
 from __future__ import annotations
@@ -13,64 +13,34 @@ import os
 import select
 import struct
 
-from fleet_rlm.driver.lean import signal
+from fleet_rlm.driver.lean import suppress
 from fleet_rlm.protocol import Frame, FrameReader, encode_frame
 
 TYPE_CHECKING = False  # typing itself would cost a driver's start 6 ms
 if TYPE_CHECKING:
     from typing import Any, Dict, List, Optional
 
-__all__ = ["Channel", "ChannelClosedError", "Shield"]
+    from fleet_rlm.driver.shield import Shield
 
-_handle, _mask = signal.signal, signal.pthread_sigmask
-_SIGINT, _SIG_UNBLOCK = signal.SIGINT, signal.SIG_UNBLOCK
+__all__ = ["Channel", "ChannelClosedError"]
+
 _PIECE = 1 << 16
 _ANCILLARY = _socket.CMSG_SPACE(16 * struct.calcsize("i"))
 _REPLIES = frozenset({"result", "text"})
+_NEWS = frozenset({"line", "watched", "interrupt", "signalled"})
 
 
 class ChannelClosedError(BaseException):
     """The supervisor is gone. Not an ``Exception``: generated code must not catch it and go on."""
 
 
-class Shield:
-    """Delays SIGINT while the driver's own state is being changed.
-
-    Up from the start; down only while generated code runs or the main thread waits for its tools.
-    """
-
-    def __init__(self) -> None:
-        self.up = True
-        self.pending = False
-
-        self.listen()
-
-    def listen(self) -> None:
-        """Be the SIGINT handler again, whatever code made of it, and forget what came between cells."""
-        _handle(_SIGINT, self._on_interrupt)
-        _mask(_SIG_UNBLOCK, (_SIGINT,))
-        self.pending = False
-
-    def _on_interrupt(self, _signal: int, _frame: Any) -> None:
-        if self.up:
-            self.pending = True
-        else:
-            raise KeyboardInterrupt
-
-    def lower(self) -> None:
-        """Let interrupts through; raises one that was held back."""
-        self.up = False
-        if self.pending:
-            self.pending = False
-            raise KeyboardInterrupt
-
-
 class _Waiter:
     """One thread that waits for one frame."""
 
-    __slots__ = ("reply", "wake")
+    __slots__ = ("is_direct", "reply", "wake")
 
     def __init__(self) -> None:
+        self.is_direct = False  # whether its frame comes by the line
         self.reply: Optional[Frame] = None
         self.wake = _thread.allocate_lock()
         self.wake.acquire()
@@ -83,12 +53,14 @@ class _Waiter:
 
 
 class Channel:
-    """Frames to and from the supervisor."""
+    """Frames to and from the supervisor, and the host where there is a line to it."""
 
     def __init__(self, end: _socket.socket, shield: Shield) -> None:
         self._socket = end
+        self._line: Optional[_socket.socket] = None
         self._shield = shield
         self._frames = FrameReader()
+        self._line_frames = FrameReader()
         self._ids = itertools.count(1)
         self._state = _thread.allocate_lock()
         self._sending = _thread.allocate_lock()
@@ -97,39 +69,81 @@ class Channel:
         self._main = _thread.get_ident()
         self._poll = select.poll()
         self._poll.register(end.fileno(), select.POLLIN)
+        self._supervisor = select.poll()
+        self._supervisor.register(end.fileno(), select.POLLIN)
+        self._line_fd = -1
         self._pid = os.getpid()
         self._commands: List[Frame] = []
         self._commander: Optional[_Waiter] = None
-        self._interrupted = 0
-        self.descriptors: List[int] = []
+        self._interrupted = self._watched = 0
+        self._cell = 0
+        self._descriptors: List[int] = []
+        self.is_direct = False  # whether the last command came by the line
 
     def send(self, header: Dict[str, Any], payload: bytes = b"") -> None:
-        """Write one frame, whole."""
-        data = encode_frame(header, payload)
+        """Write one frame to the supervisor, whole."""
         with self._sending:
-            try:
-                self._socket.sendall(data)
-            except OSError:
-                raise ChannelClosedError from None
+            self._write(encode_frame(header, payload))
+
+    def _write(self, data: bytes) -> None:
+        try:
+            self._socket.sendall(data)
+        except OSError:
+            raise ChannelClosedError from None
+
+    def _write_directly(self, data: bytes) -> bool:
+        """Write to the host; return whether that went."""
+        line = self._line
+        try:
+            if line is not None:
+                line.sendall(data)
+        except OSError:
+            return False  # whoever reads finds that out as well, and tells those who wait
+        return line is not None
 
     def next_command(self) -> Frame:
         """Wait for the next frame that is not a reply. Main thread only, between cells."""
         with self._state:
             if self._commands:
+                self.is_direct = False
                 return self._commands.pop(0)
             self._commander = waiter = _Waiter()
         self._wait(waiter, between_cells=True)
         assert waiter.reply is not None  # noqa: S101 - what _wait waits for
+        self.is_direct = waiter.is_direct
         return waiter.reply
+
+    def begin(self, number: int) -> None:
+        """From now on this cell runs, and its calls go to the host by the line."""
+        self._cell = number
+
+    def end(self, number: int, header: Dict[str, Any], payload: bytes, *, is_bare: bool) -> None:
+        """Report the end of a cell.
+
+        Args:
+            number: of the cell.
+            header: of its ``done`` frame.
+            payload: of the same.
+            is_bare: whether there is nothing that the supervisor would add to it or learn from it.
+        """
+        data = encode_frame(header, payload)
+        with self._sending:
+            self._cell = 0
+            if not (is_bare and not self._is_watched(number) and self._write_directly(data)):
+                self._write(data)
+
+    def _is_watched(self, number: int) -> bool:
+        """Whether the supervisor has said, or may be saying, that it has to do with this cell."""
+        return self._watched == number or bool(self._supervisor.poll(0))
 
     def is_interrupted(self, number: int) -> bool:
         """Whether the supervisor has already asked this cell to stop: its signal may have come too early."""
-        if self._poll.poll(0):
+        if self._supervisor.poll(0):
             with self._state:
                 leading, self._led = not self._led, True
             if leading:
                 try:
-                    if self._poll.poll(0):  # another thread may have read it meanwhile
+                    if self._supervisor.poll(0):  # another thread may have read it meanwhile
                         self._dispatch(self._receive())
                 finally:
                     self._hand_on()
@@ -156,13 +170,22 @@ class Channel:
         number, waiter = next(self._ids), _Waiter()
         self._waiters[number] = waiter
         try:
-            self.send({**header, "id": number}, payload)
+            self._ask({**header, "id": number}, payload, waiter)
             self._wait(waiter)
         finally:
             del self._waiters[number]
         if waiter.reply is None:
             raise ChannelClosedError
         return waiter.reply
+
+    def _ask(self, header: Dict[str, Any], payload: bytes, waiter: _Waiter) -> None:
+        """Send a request to where it is answered: calls of a cell to the host, if there is a line."""
+        data = encode_frame(header, payload)
+        with self._sending:
+            waiter.is_direct = header["type"] == "call" and self._cell not in (0, self._interrupted)
+            if not (waiter.is_direct and self._write_directly(data)):
+                waiter.is_direct = False
+                self._write(data)
 
     def _wait(self, waiter: _Waiter, *, between_cells: bool = False) -> None:
         """Return once it has its frame. Only a cell's own waiting can be interrupted, on the main thread."""
@@ -184,13 +207,16 @@ class Channel:
     def _lead(self, waiter: _Waiter, can_be_interrupted: bool) -> None:  # noqa: FBT001 - as _wait computed it
         while waiter.reply is None:
             if can_be_interrupted:
-                self._interruptibly(self._poll.poll)
-            self._dispatch(self._receive())
+                self._read(self._interruptibly(self._poll.poll))
+            elif self._line_fd >= 0:
+                self._read(self._poll.poll())
+            else:
+                self._dispatch(self._receive())
 
-    def _interruptibly(self, wait: Any) -> None:
+    def _interruptibly(self, wait: Any) -> Any:
         self._shield.lower()
         try:
-            wait()
+            return wait()
         finally:
             self._shield.up = True
 
@@ -205,6 +231,41 @@ class Channel:
             if self._commander is not None and self._commander.wake.locked():
                 self._commander.wake.release()
 
+    def _read(self, events: Any) -> None:
+        """Take in what has come, from wherever it has. The leader only."""
+        for descriptor, _ in events:
+            if descriptor == self._line_fd:
+                self._read_line()
+            else:
+                self._dispatch(self._receive())
+
+    def _read_line(self) -> None:
+        data = b""
+        if self._line is not None:
+            with suppress(OSError):  # code may have closed it, or put something else in its place
+                data = self._line.recv(_PIECE, _socket.MSG_DONTWAIT)
+        if data:
+            self._dispatch(self._line_frames.feed(data), is_direct=True)
+        else:
+            self._leave_line()
+
+    def _leave_line(self) -> None:
+        """Go on without; its descriptor may be another's by now, so it is not closed."""
+        self._poll.unregister(self._line_fd)
+        self._line_fd = -1
+        if self._line is not None:
+            self._line.detach()
+            self._line = None
+        with self._state:
+            self._refuse("the line to the host has ended")
+
+    def _refuse(self, why: str) -> None:
+        """Answer the calls that the host has not answered yet."""
+        for number, waiter in self._waiters.items():
+            if waiter.is_direct and waiter.reply is None:
+                header = {"type": "result", "id": number, "ok": False, "error": "RuntimeError"}
+                waiter.deliver(Frame.of(header, f'["{why}"]'.encode()))
+
     def _receive(self) -> List[Frame]:
         try:
             data, ancillary, _flags, _address = self._socket.recvmsg(_PIECE, _ANCILLARY)
@@ -214,19 +275,43 @@ class Channel:
             raise ChannelClosedError
         for level, kind, body in ancillary:
             if level == _socket.SOL_SOCKET and kind == _socket.SCM_RIGHTS:
-                self.descriptors += struct.unpack(f"{len(body) // 4}i", body[: len(body) // 4 * 4])
+                self._descriptors += struct.unpack(f"{len(body) // 4}i", body[: len(body) // 4 * 4])
         return self._frames.feed(data)
 
-    def _dispatch(self, frames: List[Frame]) -> None:
+    def _dispatch(self, frames: List[Frame], *, is_direct: bool = False) -> None:
         with self._state:
             for frame in frames:
-                if frame.header["type"] in _REPLIES:
-                    waiter = self._waiters.get(frame.header.get("id", 0))
-                elif frame.header["type"] == "interrupt":
-                    self._interrupted, waiter = frame.header["id"], None
+                header = frame.header
+                if header["type"] in _REPLIES:
+                    waiter = self._waiters.get(header.get("id", 0))
+                    if waiter is not None:
+                        waiter.deliver(frame)
+                elif header["type"] in _NEWS:
+                    self._take_notice(header)
                 else:
-                    waiter, self._commander = self._commander, None
-                    if waiter is None:
-                        self._commands.append(frame)
-                if waiter is not None:
-                    waiter.deliver(frame)
+                    self._take_command(frame, is_direct=is_direct)
+
+    def _take_notice(self, header: Dict[str, Any]) -> None:
+        """Note what the supervisor wants known at once, whatever the main thread does."""
+        if header["type"] == "watched":
+            self._watched = header["id"]
+        elif header["type"] == "interrupt":
+            self._interrupted = header["id"]
+        elif header["type"] == "signalled":
+            self._refuse("the step was interrupted")
+        else:
+            descriptor = self._descriptors.pop(0)
+            self._line = _socket.socket(fileno=os.dup(descriptor))  # dup is never inheritable
+            os.close(descriptor)
+            self._line_fd = self._line.fileno()
+            self._poll.register(self._line_fd, select.POLLIN)
+
+    def _take_command(self, frame: Frame, *, is_direct: bool) -> None:
+        if frame.header.get("via") == "fd":
+            frame.header["fd"] = self._descriptors.pop(0)
+        waiter, self._commander = self._commander, None
+        if waiter is None:
+            self._commands.append(frame)
+        else:
+            waiter.is_direct = is_direct
+            waiter.deliver(frame)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import fcntl
 import io
 import os
 import sys
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 __all__ = ["Streams"]
 
 _BACKGROUND_CHARACTERS = 1 << 20
+_FIONREAD = 0x541B  # as Linux numbers it; only there has a worker a line
+_NO_BYTES = bytes(4)
+_ioctl = fcntl.ioctl  # code may put something else in its place
 
 
 class _CellStream(io.TextIOWrapper):
@@ -82,6 +86,13 @@ class Streams:
         except (OSError, ValueError):
             self._open()
             sys.stdout, sys.stderr = self._out, self._err  # the old ones go, and with them what they held
+
+    def is_taken(self) -> bool:
+        """Whether nothing that was written waits to be read by the supervisor."""
+        try:
+            return _ioctl(self._pipe, _FIONREAD, _NO_BYTES) == _NO_BYTES
+        except OSError:
+            return False
 
     def _threads(self) -> FrozenSet[Any]:
         threading = sys.modules.get("threading")

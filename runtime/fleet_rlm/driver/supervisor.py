@@ -13,8 +13,10 @@ import time
 
 from fleet_rlm.driver.child import Child, die_with_parent
 from fleet_rlm.driver.lean import signal
-from fleet_rlm.driver.spool import Archive, Spool
+from fleet_rlm.driver.spool import Archive
+from fleet_rlm.driver.underway import Cell, Underway
 from fleet_rlm.driver.upstream import Upstream
+from fleet_rlm.driver.wording import cause, notice, text, whole
 from fleet_rlm.protocol import MAX_CALLS, PROTOCOL, Frame, FrameError, FrameReader, encode_frame
 
 TYPE_CHECKING = False  # typing itself would cost a driver's start 6 ms
@@ -29,27 +31,6 @@ __all__ = ["Supervisor"]
 _OUTCOMES = frozenset({"ok", "submit", "error", "syntax"})
 _BARE = {"type", "id", "outcome"}
 _NAMES_TOLD = 200
-_NAME_CHARACTERS = 200
-
-
-class _Cell:
-    """The execute that is under way."""
-
-    def __init__(self, header: Dict[str, Any]) -> None:
-        self.number: int = header["id"]
-        self.step: int = header["step"]
-        self.grace: float = header["grace"]
-        self.shown: int = header["shown"]
-        timeout = header.get("timeout")
-        self.deadline: Optional[float] = None if timeout is None else time.monotonic() + timeout
-        self.reason: Optional[str] = None  # why it was interrupted: "timeout" or "request"
-        self.spool: Optional[Spool] = None
-
-    def take(self, data: bytes) -> None:
-        """Add to its output."""
-        if self.spool is None:
-            self.spool = Spool()
-        self.spool.add(data)
 
 
 class Supervisor:
@@ -63,10 +44,10 @@ class Supervisor:
         self._frames = FrameReader()
         self._archive = Archive()
         self._history: Dict[str, Frame] = {}
-        self._cell: Optional[_Cell] = None
+        self._underway = Underway(self._watch)
         self._probe: Dict[str, str] = {}
         self._calls: Set[int] = set()  # the worker's calls that the host has not answered
-        self._unreported: Optional[_Loss] = None
+        self._loss: Optional[_Loss] = None  # the first that the host may not know of
 
     def run(self) -> None:
         """Serve until the host ends the session, goes away, or falls silent for too long."""
@@ -93,18 +74,19 @@ class Supervisor:
 
     def _turn(self) -> bool:
         """Handle what has happened; False when the session is over."""
-        waiting = self._heartbeat is not None or (self._cell is not None and self._cell.deadline is not None)
+        cell = self._underway.cell
+        waiting = self._heartbeat is not None or (cell is not None and cell.deadline is not None)
         events = dict(self._poll.poll(self._patience() if waiting else None))
         child = self._child
         if child.pipe in events:  # first: it holds what was written before the frame that is seen with it
             if not child.is_up and not self._listen():  # "up" may have come just after poll looked for it
                 self._replace()
             else:
-                child.drain(self._take)
+                self._drain(child)
         if child.socket in events:
             self._attend(events[child.socket])
         if child.death in events and child is self._child and child.has_ended():
-            child.drain(self._take)
+            self._drain(child)
             self._listen()  # its last words; a forked copy of it may hold its socket open
             self._replace()
         if self._upstream.input in events and not self._hear():
@@ -121,20 +103,20 @@ class Supervisor:
     def _patience(self) -> int:
         """Milliseconds until something is due."""
         due = [self._heard + self._heartbeat] if self._heartbeat is not None else []
-        if self._cell is not None and self._cell.deadline is not None:
-            due.append(self._cell.deadline)
+        cell = self._underway.cell
+        if cell is not None and cell.deadline is not None:
+            due.append(cell.deadline)
         return max(0, int((min(due) - time.monotonic()) * 1000) + 1)
 
     def _on_time(self) -> bool:
-        now, cell = time.monotonic(), self._cell
+        now, cell = time.monotonic(), self._underway.cell
         if cell is not None and cell.deadline is not None and now >= cell.deadline:
-            if cell.reason is None:
-                self._interrupt(cell, "timeout")
-            else:
+            cell = self._underway.now()
+            if cell is not None and cell.deadline is not None:
                 self._replace()
         return self._heartbeat is None or now < self._heard + self._heartbeat
 
-    def _interrupt(self, cell: _Cell, reason: str) -> None:
+    def _interrupt(self, cell: Cell, reason: str) -> None:
         """Ask the running cell to stop; past its grace, its worker is replaced."""
         if cell.reason is None:
             cell.reason = reason
@@ -142,6 +124,7 @@ class Supervisor:
             # said before it is signalled: before it has begun the cell, a worker takes a signal for a stray
             self._child.send(encode_frame({"type": "interrupt", "id": cell.number}))
             self._child.interrupt()
+            self._child.send(encode_frame({"type": "signalled", "id": cell.number}))
             for number in self._calls:  # or its threads would wait for tools, and the cell for its threads
                 self._refuse(number, "the step was interrupted")
             self._calls.clear()
@@ -169,13 +152,9 @@ class Supervisor:
         header = frame.header
         kind = header["type"]
         if kind == "execute":
-            if self._cell is not None:
-                raise FrameError("an execute while another one runs")
-            self._cell = _Cell(header)
-            if self._unreported is None:
-                self._child.send(frame.data)
-            else:
-                self._report(self._cell, *self._unreported)
+            self._execute(frame)
+        elif kind in ("line", "replace"):
+            self._provide(frame)
         elif kind == "result":
             # ids of calls start anew with each worker
             if header["worker"] == self._child.generation and header["id"] in self._calls:
@@ -184,11 +163,44 @@ class Supervisor:
         elif kind in ("value", "configure", "forget"):
             self._remember(frame)
         elif kind == "interrupt":
-            if self._cell is not None and self._cell.number == header["id"]:
-                self._interrupt(self._cell, "request")
+            cell = self._underway.now()
+            if cell is not None and cell.number == header["id"]:
+                self._interrupt(cell, header["reason"])
         elif kind == "output":
             self._upstream.send(self._kept_output(header["id"], header["step"]))
         return bool(kind != "shutdown")
+
+    def _execute(self, frame: Frame) -> None:
+        """Pass a cell on, unless the worker that it counts on is gone."""
+        header = frame.header
+        if header["id"] <= self._underway.ended:
+            return  # sent again, because its line ended; so had its worker, and that has been told
+        cell = self._underway.now()
+        if cell is None:
+            cell = Cell.of(header)
+        elif not (cell.is_direct and cell.number == header["id"]):
+            raise FrameError("an execute while another one runs")
+        self._underway.relay(cell)
+        if header["worker"] == self._child.generation:
+            self._loss = None
+            self._child.send(frame.data)  # which drops it if it has it by its line
+        else:
+            why, lost = self._loss or ("", [])
+            self._conclude(cell, "lost", why.encode(), {"lost": lost, "reason": "before"})
+
+    def _provide(self, frame: Frame) -> None:
+        """Provide another worker, or hand this one its end of a line to the host and keep the slate."""
+        if frame.header["type"] == "replace":
+            if frame.header["worker"] == self._child.generation:
+                self._replace()
+            return
+        line, slate = self._upstream.descriptors[:2]
+        del self._upstream.descriptors[:2]
+        self._underway.read(slate)
+        self._child.hand_over(frame.data, line)
+
+    def _watch(self, number: int) -> None:
+        self._child.send(encode_frame({"type": "watched", "id": number}))
 
     def _remember(self, frame: Frame) -> None:
         """Keep what a later worker needs as well, then pass it on."""
@@ -225,7 +237,7 @@ class Supervisor:
                 return False
             for place, frame in enumerate(frames):
                 if place:  # the poll knew of the first only: more may have been written since
-                    self._child.drain(self._take)
+                    self._drain(self._child)
                 if not self._relay(frame):
                     return False
         except (FrameError, KeyError, TypeError, ValueError):
@@ -238,9 +250,9 @@ class Supervisor:
         if kind == "done":
             return self._finish(frame)
         if kind == "call":
-            self._relay_call(_whole(header["id"]), _text(header["name"]), frame.payload)
+            self._relay_call(whole(header["id"]), text(header["name"]), frame.payload)
         elif kind == "output":
-            self._child.send(self._kept_output(_whole(header["id"]), _whole(header["step"])))
+            self._child.send(self._kept_output(whole(header["id"]), whole(header["step"])))
         elif kind == "up" and not self._child.is_up:
             return self._welcome(header.get("probe", {}))
         else:
@@ -258,9 +270,10 @@ class Supervisor:
         return True
 
     def _relay_call(self, number: int, name: str, payload: bytes) -> None:
-        if self._cell is None:
+        cell = self._underway.now()
+        if cell is None:
             self._refuse(number, "no step is running: host tools answer only while one is")
-        elif self._cell.reason is not None:
+        elif cell.reason is not None:
             self._refuse(number, "the step was interrupted")
         elif len(self._calls) >= MAX_CALLS:
             self._refuse(number, f"{MAX_CALLS:,} calls are under way, which is the most at once")
@@ -273,34 +286,39 @@ class Supervisor:
         result = {"type": "result", "id": number, "ok": False, "error": "RuntimeError"}
         self._child.send(encode_frame(result, f'["{why}"]'.encode()))
 
+    def _drain(self, child: Child) -> None:
+        """Take in what it has printed; what belongs to no cell goes."""
+        self._underway.now()
+        child.drain(self._take)
+
     def _take(self, data: bytes) -> None:
-        if self._cell is not None:
-            self._cell.take(data)
+        if self._underway.cell is not None:
+            self._underway.cell.take(data)
 
     def _finish(self, frame: Frame) -> bool:
         """End the cell as the worker reports it; False if none was running under that number."""
-        cell, header = self._cell, frame.header
+        cell, header = self._underway.now(), frame.header
         if cell is None or header["id"] != cell.number or header["outcome"] not in _OUTCOMES:
             return False
         if header.keys() == _BARE and cell.spool is None:
-            self._cell = None
+            self._underway.end(cell)
             self._upstream.send(frame.data)  # nothing to add
             return True
         if cell.step:  # dspy's own preparations are made again, so nothing of them is ever lost
-            self._child.names.update(_text(name) for name in header.get("come", ()))
-            self._child.names.difference_update(map(_text, header.get("gone", ())))
+            self._child.names.update(text(name) for name in header.get("come", ()))
+            self._child.names.difference_update(map(text, header.get("gone", ())))
         facts: Dict[str, Any] = {}
         if "error" in header:
-            facts["error"] = _text(header["error"])
+            facts["error"] = text(header["error"])
         if header.get("line") is not None:
-            facts["line"] = _whole(header["line"])
+            facts["line"] = whole(header["line"])
         outcome = header["outcome"]
         if cell.reason is not None and facts.get("error") == "KeyboardInterrupt":
             outcome, facts["reason"] = "interrupted", cell.reason
         self._conclude(cell, outcome, frame.payload, facts)
         return True
 
-    def _conclude(self, cell: _Cell, outcome: str, detail: bytes, facts: Dict[str, Any]) -> None:
+    def _conclude(self, cell: Cell, outcome: str, detail: bytes, facts: Dict[str, Any]) -> None:
         """Send the cell's one terminal frame."""
         output = b""
         if cell.spool is not None:
@@ -308,10 +326,12 @@ class Supervisor:
             if tail:
                 self._archive.keep(cell.step, cell.spool)
                 facts["cut"] = cell.spool.total - len(head) - len(tail)
-                head = f"{head}\n{_notice(cell.step, facts['cut'], cell.spool.total)}\n{tail}"
+                head = f"{head}\n{notice(cell.step, facts['cut'], cell.spool.total)}\n{tail}"
             output = head.encode("utf-8", "replace")
             facts["output"] = len(output)
-        self._cell = None
+        if outcome == "lost":
+            facts["worker"] = self._child.generation
+        self._underway.end(cell)
         self._say({"type": "done", "id": cell.number, "outcome": outcome, **facts}, output + detail)
 
     def _serve_as_worker(self, end: _socket.socket, pipe: int) -> None:
@@ -338,63 +358,18 @@ class Supervisor:
 
     def _replace(self) -> None:
         """Put a fresh worker in the place of a dead, mad or deaf one, and conclude its cell."""
-        old, cell = self._child, self._cell
+        old, cell = self._child, self._underway.now()
         status = self._end_child()
         old.drain(self._take)
         if not old.is_up:
             self._say({"type": "fault"}, b"the worker did not start: " + old.last_words)
             raise BrokenPipeError
         lost: List[str] = sorted(old.names)[:_NAMES_TOLD]
-        if cell is None:
-            self._unreported = self._unreported or (_cause(status), lost)
-        else:
-            why = cell.reason if cell.reason and status is None else _cause(status)
-            self._conclude(cell, "lost", why.encode(), {"lost": lost})
+        why = cell.reason if cell is not None and cell.reason and status is None else cause(status)
+        self._loss = self._loss or (why, lost)
         old.close()
         self._calls.clear()
         kept = {frame.header["fd"] for frame in self._history.values() if "fd" in frame.header}
         self._child = Child(old.generation + 1, self._poll, kept, self._serve_as_worker)
-
-    def _report(self, cell: _Cell, why: str, lost: List[str]) -> None:
-        """End a cell unrun, because a worker has died since the last one and its code may count on it."""
-        self._unreported = None
-        self._conclude(cell, "lost", why.encode(), {"lost": lost, "reason": "before"})
-
-
-def _whole(value: Any) -> int:
-    """Return a number from a worker's frame.
-
-    Raises:
-        FrameError: it is not a whole one that a header has room for.
-    """
-    if type(value) is not int or not 0 <= value < 1 << 63:
-        raise FrameError("a number is needed")
-    return value
-
-
-def _text(value: Any) -> str:
-    """Return a name from a worker's frame, cut.
-
-    Raises:
-        FrameError: it is not text.
-    """
-    if type(value) is not str:
-        raise FrameError("text is needed")
-    return value[:_NAME_CHARACTERS]
-
-
-def _notice(step: int, cut: int, total: int) -> str:
-    """What stands where output was cut, so that the reader knows how much and how to get it."""
-    return f"[... {cut:,} of {total:,} characters cut here; get_output({step}) returns all ...]"
-
-
-def _cause(status: Optional[int]) -> str:
-    """What ended a worker, from its wait status; None if the supervisor ended it for what it sent."""
-    if status is None:
-        return "its code forged frames, or took its descriptors away"
-    if os.WIFSIGNALED(status):
-        from signal import SIGRTMIN, Signals
-
-        number = os.WTERMSIG(status)
-        return f"signal {number if number >= SIGRTMIN else Signals(number).name}"
-    return f"exit {os.WEXITSTATUS(status)}"
+        if cell is not None:
+            self._conclude(cell, "lost", why.encode(), {"lost": lost})

@@ -8,9 +8,10 @@ import sys
 
 from fleet_rlm.driver import helpers
 from fleet_rlm.driver.cell import Cell, class_name, describe_error
-from fleet_rlm.driver.channel import Channel, Shield
+from fleet_rlm.driver.channel import Channel
 from fleet_rlm.driver.lean import signal
 from fleet_rlm.driver.namespace import Namespace, Values
+from fleet_rlm.driver.shield import Shield
 from fleet_rlm.driver.streams import Streams
 from fleet_rlm.driver.submit import Submission, Submitter
 from fleet_rlm.protocol import MAX_GUEST_PAYLOAD
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from fleet_rlm.protocol import Frame
 
 __all__ = ["Worker"]
+
+_BARE = {"outcome": "ok"}
 
 # What ends with its cell; bound now, because code may put others in their place.
 _no_trace, _no_profile, _no_alarm = sys.settrace, sys.setprofile, signal.alarm
@@ -38,6 +41,7 @@ class Worker:
         self._streams = Streams(pipe)
         self._submitter = Submitter(self._streams.is_leftover)
         self._values = Values()
+        self._last = 0  # number of the last cell
         self._raised: Dict[str, type[Exception]] = {}
         helpers.VOLUME.root = options.get("volume")
         owned = {function.__name__: function for function in helpers.HELPERS}
@@ -59,8 +63,6 @@ class Worker:
         if kind == "execute":
             self._execute(frame)
         elif kind == "value":
-            if frame.header.get("via") == "fd" and "fd" not in frame.header:
-                frame.header["fd"] = self._channel.descriptors.pop(0)
             self._values.add(frame)
         elif kind == "configure":
             self._submitter.configure(frame.header["fields"])
@@ -70,11 +72,15 @@ class Worker:
 
     def _execute(self, frame: Frame) -> None:
         number = frame.header["id"]
+        if number <= self._last:
+            return  # sent again by the supervisor, because the line broke while it ran
+        self._last = number
         self._shield.listen()
         if self._channel.is_interrupted(number):
             self._shield.pending = True
         self._submitter.begin()
         self._streams.begin()
+        self._channel.begin(number)
         done, detail = self._outcome(frame)
         if os.getpid() != self._pid:  # generated code forked, and this is the copy
             os._exit(0)
@@ -82,7 +88,9 @@ class Worker:
         come, gone = self._namespace.changes()
         if come or gone:
             done.update(come=come, gone=gone)
-        self._channel.send({"type": "done", "id": number, **done}, detail.encode("utf-8", "surrogatepass"))
+        is_bare = self._channel.is_direct and done == _BARE and self._streams.is_taken()
+        header = {"type": "done", "id": number, **done}
+        self._channel.end(number, header, detail.encode("utf-8", "surrogatepass"), is_bare=is_bare)
 
     def _outcome(self, frame: Frame) -> tuple[Dict[str, Any], str]:
         """Run the cell; return the terminal frame's fields and its detail."""

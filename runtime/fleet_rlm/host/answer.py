@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from fleet_rlm.protocol import Frame
 
-__all__ = ["answer"]
+__all__ = ["answer", "refusal"]
 
 
 def answer(call: Frame, invoke: Callable[..., Any]) -> bytes:
@@ -30,6 +30,12 @@ def answer(call: Frame, invoke: Callable[..., Any]) -> bytes:
         header.update(ok=False, error=type(error).__name__)
         packed = _packed_args(error)
     return encode_frame(header, packed.encode("ascii"))
+
+
+def refusal(call: Frame, why: str) -> bytes:
+    """Return the frame that makes the call an error."""
+    header = {"type": "result", "id": call.header["id"], "worker": call.header["worker"], "ok": False}
+    return encode_frame({**header, "error": "RuntimeError"}, pack([why]).encode("ascii"))
 
 
 def _packed_result(name: str, result: Any) -> str:

@@ -5,18 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fleet_rlm.errors import SandboxError
+from fleet_rlm.protocol import FrameError
 
 if TYPE_CHECKING:
     from fleet_rlm.protocol import Frame
 
-__all__ = ["FIELDS", "OUTCOMES", "checked"]
+__all__ = ["FIELDS", "OUTCOMES", "checked", "checked_directly"]
 
 FIELDS: dict[str, tuple[dict[str, type], dict[str, type]]] = {
     "ready": ({"protocol": int}, {"python": str, "probe": dict}),
     "call": ({"id": int, "worker": int, "name": str}, {}),
     "done": (
         {"id": int, "outcome": str},
-        {"output": int, "cut": int, "error": str, "line": int, "reason": str, "lost": list},
+        {"output": int, "cut": int, "error": str, "line": int, "reason": str, "lost": list, "worker": int},
     ),
     "text": ({"id": int, "ok": bool}, {}),
     "fault": ({}, {}),
@@ -44,6 +45,23 @@ def checked(frame: Frame) -> Frame:
             raise _nonsense(kind, name)
     if kind == "done":
         _check_done(header, len(frame.data) - frame.start)
+    return frame
+
+
+_BARE = {"type", "id", "outcome"}
+
+
+def checked_directly(frame: Frame, worker: int) -> Frame:
+    """Return ``frame`` as the supervisor would pass it on, if it is one that a worker may send by its line.
+
+    Raises:
+        FrameError: it is not.
+    """
+    header = frame.header
+    if header["type"] == "call" and type(header.get("id")) is int and type(header.get("name")) is str:
+        header["worker"] = worker
+    elif header["type"] != "done" or header.keys() != _BARE or header["outcome"] != "ok":
+        raise FrameError("not what a worker says on its line")
     return frame
 
 

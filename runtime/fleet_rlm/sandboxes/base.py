@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from fleet_rlm.sandboxes.stream import Stream
+
 __all__ = ["Connection", "Content", "Sandbox"]
 
 
@@ -33,8 +35,8 @@ class Connection(Protocol):
     Every failure of the way there is a ``SandboxError`` whose remedy is one line.
     """
 
-    def descriptor(self) -> int | None:
-        """Return what is readable when ``receive`` would not wait, until ``close``; None if nothing is."""
+    def stream(self) -> Stream | None:
+        """Return the socket that the bytes go through, for what only a socket can; None if there is none."""
         ...
 
     def send(self, data: bytes, before_waiting: Callable[[], None] | None = None) -> None:

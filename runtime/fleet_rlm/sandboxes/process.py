@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from fleet_rlm.errors import SandboxError
 from fleet_rlm.protocol import encode_frame
+from fleet_rlm.sandboxes.stream import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -66,10 +67,9 @@ class ProcessConnection:
         on_close: Callable[[], None] | None = None,
     ) -> None:
         self._process = process
-        self._socket = end
+        self._stream = Stream(end)
         self._errors = errors
         self._on_close = on_close
-        self._sending = threading.Lock()
         self._closed = self._has_spoken = False
         self._poll = select.poll()
         self._poll.register(end.fileno(), select.POLLIN)
@@ -115,9 +115,9 @@ class ProcessConnection:
         """Process id of the command that was started."""
         return self._process.pid
 
-    def descriptor(self) -> int:
+    def stream(self) -> Stream:
         """Return our end of the socket."""
-        return self._socket.fileno()
+        return self._stream
 
     def stderr(self) -> str:
         """What the driver or its confinement wrote to stderr so far."""
@@ -129,32 +129,9 @@ class ProcessConnection:
     def send(self, data: bytes, before_waiting: Callable[[], None] | None = None) -> None:
         """Send whole frames."""
         try:
-            if before_waiting is not None:
-                self._send_or_tell(data, before_waiting)
-                return
-            with self._sending:
-                self._socket.sendall(data)
+            self._stream.send(data, before_waiting)
         except OSError as error:
             raise self._gone() from error
-
-    def _send_or_tell(self, data: bytes, before_waiting: Callable[[], None]) -> None:
-        if not self._sending.acquire(blocking=False):
-            before_waiting()
-            self._sending.acquire()
-        try:
-            sent = self._send_now(data)
-            if sent < len(data):
-                before_waiting()
-                self._socket.sendall(data[sent:])
-        finally:
-            self._sending.release()
-
-    def _send_now(self, data: bytes) -> int:
-        """Send what goes without waiting; return how many bytes that were."""
-        try:
-            return self._socket.send(data, socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return 0
 
     def send_value(self, header: dict[str, Any], content: Content) -> None:
         """Send a value: small ones in the frame, others as a descriptor of anonymous memory."""
@@ -167,9 +144,7 @@ class ProcessConnection:
                 _write_all(memory, chunk)
             _seal(memory)
             frame = encode_frame({**header, "via": "fd", "size": content.size})
-            with self._sending:
-                sent = socket.send_fds(self._socket, [frame], [memory])
-                self._socket.sendall(frame[sent:])
+            self._stream.hand_over(frame, [memory])
         except ConnectionError as error:
             raise self._gone() from error
         except OSError as error:
@@ -185,9 +160,7 @@ class ProcessConnection:
         if timeout is not None and not self._poll.poll(timeout * 1000):
             raise TimeoutError
         try:
-            data = self._socket.recv(_PIECE)
-        except ConnectionError:
-            data = b""
+            data = self._stream.receive()
         except OSError as error:
             raise self._gone() from error
         if not data and not self._has_spoken:
@@ -200,15 +173,14 @@ class ProcessConnection:
         if self._closed:
             return
         self._closed = True
-        with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
+        self._stream.hang_up()
         try:
             self._process.wait(_CLOSE_SECONDS)
         except subprocess.TimeoutExpired:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
-        self._socket.close()
+        self._stream.close()
         self._errors.close()
         if self._on_close is not None:
             self._on_close()

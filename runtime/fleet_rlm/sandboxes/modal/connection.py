@@ -67,7 +67,7 @@ class ModalConnection:
         """
         self._checked.result()
 
-    def descriptor(self) -> None:
+    def stream(self) -> None:
         """Nothing: what comes does so on the loop."""
 
     def send(self, data: bytes, before_waiting: Callable[[], None] | None = None) -> None:
