@@ -88,7 +88,7 @@ class Life(RuleBasedStateMachine):
     @rule(data=st.data(), line=st.integers(0, 6))
     def the_user_works_on_a_staged_file(self, data, line):
         incoming = self.box.target / ".fleet-rlm/incoming"
-        staged = sorted(tree(incoming))
+        staged = [path for path in sorted(tree(incoming)) if not path.endswith("/")]  # a kill may leave a folder
         if staged:
             self._edit(incoming / data.draw(st.sampled_from(staged)), line)
 
