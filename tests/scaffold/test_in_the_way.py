@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from scaffold.box import own, permissions, tree
+from scaffold.box import ONE, own, permissions, tree
 from scaffold.test_places import HOLD
 
 BASE = "".join(f"line {number}\n" for number in range(1, 10))
@@ -119,6 +119,33 @@ def test_between_plan_and_effect(upgradable, path, words):
     assert (waiting.returncode, words in out + err) == (1, True), out + err
     there = upgradable.target / path
     assert (there / "mine" if there.is_dir() else there).read_text() == "mine"
+
+
+@pytest.mark.parametrize("command", ["install", "uninstall"])
+def test_a_folder_at_the_place_of_the_settings(box, command):
+    """The remedy for settings that cannot be edited is one that the command has."""
+    shutil.copytree(ONE, box.templates, dirs_exist_ok=True)
+    box.run("install", "--hooks", "settings")
+    put("folder", box.target / "settings.json")
+    done = box.run(command)
+    remedy = "or use --hooks plugin" if command == "install" else "then run this again"
+    assert (done.code, (box.target / "settings.json/mine").read_text()) == (1, "mine")
+    assert f"refused  settings.json  it is a folder; put it right, {remedy}\n" in done.out
+
+
+def test_a_folder_that_cannot_be_read(user_box):
+    """Where nothing is written, nothing is said to have been: only what stands in the way is told."""
+    user_box.offer({"agents/a.md": BASE, "skills/s/SKILL.md": BASE})
+    user_box.run("install")
+    user_box.offer({"agents/a.md": NEW, "skills/s/SKILL.md": NEW})
+    before = tree(user_box.home)
+    with permissions(user_box.target / "agents", 0):
+        done = user_box.run("upgrade")
+    assert (done.code, tree(user_box.home)) == (1, before)
+    assert done.out == (
+        "refused  agents/a.md  Permission denied; make it readable, then run this again\n"
+        f"Nothing was written to {user_box.target}: 1 of 2 paths cannot be used.\n"
+    )
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
