@@ -179,3 +179,60 @@ def test_a_manifest_that_may_not_be_read(user_box):
         done.err
         == f"Error: {place} cannot be read: Permission denied. Make it readable, then run this again.\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("path", "thing", "what"),
+    [
+        ("out/agents/a.md", "folder", "a folder"),
+        ("out/agents/a.md", "loop", "a symbolic link"),
+        ("out/agents", "file", "no folder"),
+        ("out/agents", "loop", "a symbolic link"),
+    ],
+)
+def test_rendering(box, path, thing, what):
+    """Rendering replaces files only, and looks before its first write."""
+    box.offer({"agents/a.md": BASE, "agents/b.md": BASE})
+    (box.home / "out/agents").mkdir(parents=True)
+    put(thing, box.home / path)
+    before = tree(box.home)
+    done = box.run("render", "--output", "out")
+    assert (done.code, tree(box.home)) == (1, before)
+    assert done.err == f"Error: {path} is in the way: it is {what}. Move it away, then run this again.\n"
+
+
+def test_rendering_through_a_link(box):
+    """A link at the place of a file is not written through."""
+    box.offer({"agents/a.md": BASE})
+    (box.home / "out/agents").mkdir(parents=True)
+    (box.home / "mine").write_text("mine")
+    (box.home / "out/agents/a.md").symlink_to(box.home / "mine")
+    assert box.run("render", "--output", "out").code == 1
+    assert (box.home / "mine").read_text() == "mine"
+
+
+def test_rendering_where_nothing_may_be_written(user_box):
+    """A folder that refuses a write is told with what to do."""
+    user_box.offer({"agents/a.md": BASE})
+    (user_box.home / "out").mkdir()
+    with permissions(user_box.home / "out", 0o555):
+        done = user_box.run("render", "--output", "out")
+    assert done.code == 1
+    assert done.err == (
+        "Error: out/agents cannot be written: Permission denied. "
+        "Put its permissions right, or name another folder with --output.\n"
+    )
+
+
+def test_checking_assets_that_cannot_be_read(user_box):
+    """An asset that cannot be read is named by ``doctor --assets``."""
+    user_box.offer({})
+    place = user_box.home / "set/agents/a.md"
+    place.parent.mkdir(parents=True)
+    place.write_text("x")
+    with permissions(place, 0):
+        done = user_box.run("doctor", "--assets", "set")
+    assert (done.code, done.err) == (
+        1,
+        "Error: set/agents/a.md cannot be read: Permission denied. Make it readable, then run this again.\n",
+    )
