@@ -52,9 +52,9 @@ def write(folder: Path, files: Mapping[str, Rendered], found: Mapping[str, str])
     Raises:
         TargetError: if something is in the way, before the first write; or if a write fails.
     """
-    for path in found:
-        _check(folder, path)
     with _told(folder, "written"):
+        for path in found:
+            _check(folder, path)
         _write(folder, files, found)
 
 
