@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from loopback.modal.fixture import modal_plane, modal_plane_of_session
 from loopback.openai_server import OpenAIServer
@@ -17,6 +18,11 @@ __all__ = ["modal_plane", "modal_plane_of_session"]
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a job that a shell has put into the background
     signal.signal(signal.SIGINT, signal.default_int_handler)  # else no test could interrupt what it starts
+
+# Time says nothing about a value under test: on a loaded machine an example takes its time, and the first text that
+# is drawn in a fresh clone waits a second for the table of Unicode's characters.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 KEPT = ("PATH", "LANG", "LC_ALL", "TERM", "TMPDIR", "SSL_CERT_FILE", "FLEET_RLM_TEST_")
 

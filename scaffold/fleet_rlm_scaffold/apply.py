@@ -95,9 +95,9 @@ def _begin(run: Transaction, root: Root, work: Work) -> None:
     old = state.read_note(root)
     for path in old.paths if old else ():
         root.remove(beside(path))
-    for name in root.names(state.TEMPORARY):
-        if f"{state.TEMPORARY}/{name}" != state.NOTE:
-            root.remove(f"{state.TEMPORARY}/{name}")
+    for path in state.ours(root, state.TEMPORARY):
+        if path != state.NOTE:
+            root.remove(path)
     paths = tuple(change.path for change in work.changes)
     missing = {folder for path in paths for folder in parents(path) if not root.is_folder(folder)}
     note = state.Note(frozenset(missing | work.record.dirs), paths, work.record.settings)
@@ -159,11 +159,12 @@ def _finish(root: Root, record: Manifest | None) -> None:
     used = {entry.sha256 for entry in record.files.values()} if record else set()
     if record and record.settings and record.settings.before:
         used.add(record.settings.before)
-    for name in root.names(state.BLOBS):
-        if name not in used:
-            root.remove(f"{state.BLOBS}/{name}")
+    for path in state.ours(root, state.BLOBS):
+        if path.rpartition("/")[2] not in used:
+            root.remove(path)
     _remove_empty(root, state.INCOMING)
-    root.remove_tree(state.TEMPORARY)
+    for path in state.ours(root, state.TEMPORARY):
+        root.remove(path)
     tidy(root)
 
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import shutil
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from fleet_rlm_scaffold import engine, lint, runtime, service
 from fleet_rlm_scaffold.errors import ScaffoldError
 from fleet_rlm_scaffold.plan import Policy
 from fleet_rlm_scaffold.plugins import find_plugin
-from fleet_rlm_scaffold.target import config_folder, target_folder
+from fleet_rlm_scaffold.target import config_folder, current_folder, target_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from fleet_rlm_scaffold.assets import Scope
 
@@ -106,7 +106,7 @@ def _installed(flags: service.Flags) -> Iterator[Check]:
 def _plugin() -> Iterator[Check]:
     try:
         config = config_folder(os.environ)
-        plugin, both = find_plugin(config, Path.cwd()), engine.read_manifest(config) is not None
+        plugin, both = find_plugin(config, current_folder()), engine.read_manifest(config) is not None
     except ScaffoldError:
         return
     if plugin and both:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -83,7 +84,8 @@ def context(
 
     Returns:
         ``version``, ``runtime`` (the facts), ``command``, ``scope``, ``hooks``, ``models``, ``threshold``
-        (bytes), ``hooks_root`` (the folder that hook programs and rules are found under, not quoted),
+        (bytes), ``hooks_root`` (the folder that hook programs and rules are found under, as it stands between
+        double quotes in a shell command),
         ``server`` (the MCP server's name), ``server_tools`` (the pattern of its tools' names, as an agent's
         ``tools`` and a permission rule take it), and the functions ``skill(name)`` and ``agent(name)``: the
         name that the client knows one by in this scope. Each template also sees ``source``, its own path.
@@ -114,4 +116,4 @@ def _hooks_root(scope: Scope, hooks: Hooks, target: Path | None) -> str:
         return "${CLAUDE_PLUGIN_ROOT}"
     if scope == "project":
         return "${CLAUDE_PROJECT_DIR}/.claude/" + hooks_folder(scope, hooks)
-    return f"{target}/{hooks_folder(scope, hooks)}"
+    return re.sub(r'([\\"$`])', r"\\\1", f"{target}/{hooks_folder(scope, hooks)}")

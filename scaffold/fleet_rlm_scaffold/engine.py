@@ -13,7 +13,7 @@ from fleet_rlm_scaffold.errors import LockedError, TargetError, refused
 from fleet_rlm_scaffold.lock import hold
 from fleet_rlm_scaffold.manifest import Manifest
 from fleet_rlm_scaffold.merge import Conflict, merge
-from fleet_rlm_scaffold.model import Absent, Disk, Recorded, Regular, Rendered, trouble
+from fleet_rlm_scaffold.model import Absent, Disk, Recorded, Regular, Rendered, Unreadable, trouble
 from fleet_rlm_scaffold.paths import STATE
 from fleet_rlm_scaffold.plan import Action, Decision, Policy
 from fleet_rlm_scaffold.root import Root, open_root
@@ -196,12 +196,13 @@ def _survey(root: Root | None) -> _Survey:
         return _Survey(
             None, None, None, leftovers=False, observe=lambda _: Absent(), read_blob=lambda _: None
         )
+    state.check(root)
     disk = root.observe(state.MANIFEST)
     why = trouble(disk)
     if why:
         raise TargetError(
             f"{root.path / state.MANIFEST} cannot be read: {why}.",
-            remedy="Make it readable, or move it away.",
+            remedy=f"{_settle(disk)}, then run this again.",
         )
     data = disk.data if isinstance(disk, Regular) else None
     return _Survey(
@@ -271,8 +272,15 @@ def _staged(
     for path, disk in found.items():
         why = trouble(disk)
         if why:
-            raise TargetError(f"{state.INCOMING}/{path} is in the way: {why}.", remedy="Move it away.")
+            raise TargetError(
+                f"{state.INCOMING}/{path} is in the way: {why}.",
+                remedy=f"{_settle(disk)}, then run this again.",
+            )
     return found
+
+
+def _settle(disk: Disk) -> str:
+    return "Make it readable" if isinstance(disk, Unreadable) else "Move it away"
 
 
 def _only_ours(root: Root, survey: _Survey) -> bool:

@@ -19,6 +19,14 @@ __all__ = ["SCHEMA", "Manifest", "Merged", "dump", "load"]
 SCHEMA = 1
 """Raised when an older installer could no longer understand the file."""
 
+_CONTEXT: Mapping[str, tuple[type, ...]] = {
+    "groups": (list,),
+    "hooks": (str,),
+    "threshold": (int,),
+    "runtime": (str, type(None)),
+    "allow_mcp": (bool,),
+}
+
 _MOVE_AWAY = (
     "Move the file away and run `fleet-rlm-scaffold install`: files that are as they were installed are "
     "taken on again, edited ones are kept."
@@ -86,7 +94,11 @@ def dump_settings(merged: Merged) -> dict[str, Any]:
 
 def load_settings(data: Any) -> Merged | None:
     """Return the record of our settings entries from JSON data, or None if there is none."""
-    return Merged(MappingProxyType(data["entries"]), data["after"], data["before"]) if data else None
+    if not data:
+        return None
+    if not all(isinstance(entries, list) for entries in data["entries"].values()):
+        raise TypeError("entries are lists")
+    return Merged(MappingProxyType(data["entries"]), data["after"], data["before"])
 
 
 def load(data: bytes) -> Manifest:
@@ -112,6 +124,15 @@ def _file(entry: Recorded) -> dict[str, str]:
     return {"sha256": entry.sha256, "mode": "0755" if entry.executable else "0644", "asset": entry.asset}
 
 
+def _context(raw: Any) -> dict[str, Any]:
+    """Return the recorded choices; ``Choices.of`` takes them as they are."""
+    context = dict(raw)
+    for name, kinds in _CONTEXT.items():
+        if name in context and not isinstance(context[name], kinds):
+            raise TypeError(f"{name} is of another kind")
+    return context
+
+
 def _manifest(raw: Any) -> Manifest:
     files = {
         path: Recorded(str(entry["sha256"]), entry["mode"] == "0755", str(entry["asset"]))
@@ -127,5 +148,5 @@ def _manifest(raw: Any) -> Manifest:
             )
     settings = load_settings(raw.get("settings"))
     return Manifest(
-        str(raw["version"]), str(raw["scope"]), dict(raw["context"]), files, dirs, incoming, settings
+        str(raw["version"]), str(raw["scope"]), _context(raw["context"]), files, dirs, incoming, settings
     )

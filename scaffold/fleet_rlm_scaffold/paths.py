@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from fleet_rlm_scaffold.errors import TemplateError
@@ -9,17 +10,25 @@ from fleet_rlm_scaffold.errors import TemplateError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["STATE", "check_path", "check_paths", "fault", "parents"]
+__all__ = ["CONTROL", "STATE", "check_path", "check_paths", "fault", "parents", "told"]
 
 STATE = ".fleet-rlm"
 """The folder under the target that holds the manifest, blobs, staged files and backups."""
+
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+"""What would break a line of a report, or a command in one."""
+
+
+def told(path: str) -> str:
+    """Return a path that somebody typed so that it stays on one line."""
+    return repr(path) if CONTROL.search(path) else path
 
 
 def fault(path: str) -> str | None:
     """Return why ``path`` may not be used, or None if it is a plain relative POSIX path."""
     parts = path.split("/")
-    if not path or "\0" in path:
-        return "it is empty or holds a NUL"
+    if not path or CONTROL.search(path):
+        return "it is empty or holds a control character"
     if path.startswith("/") or "\\" in path or parts[0].endswith(":"):
         return "it is not a relative path with forward slashes"
     if any(part in {"", ".", ".."} for part in parts):

@@ -18,7 +18,18 @@ if TYPE_CHECKING:
     from fleet_rlm_scaffold.engine import Outcome
     from fleet_rlm_scaffold.settings import SettingsChange
 
-__all__ = ["Entry", "Item", "advice", "as_data", "entries", "items", "plain", "status_lines", "summary"]
+__all__ = [
+    "Entry",
+    "Item",
+    "advice",
+    "as_data",
+    "entries",
+    "items",
+    "plain",
+    "refused",
+    "status_lines",
+    "summary",
+]
 
 _SETTINGS_ROW = 18
 """The settings file has no row in the table of paths: only our entries in it are ours."""
@@ -87,6 +98,11 @@ def entries(found: Iterable[Item], *, dry_run: bool) -> list[Entry]:
     return done + rest
 
 
+def refused(found: Iterable[Item]) -> list[Item]:
+    """Return the items that were refused: all that happened where nothing was written."""
+    return [item for item in found if item.result == "refused"]
+
+
 def plain(entry: Entry) -> str:
     """Return an entry as one line."""
     see = f"see: {entry.next}" if entry.next else ""
@@ -107,7 +123,8 @@ def summary(outcome: Outcome, found: Iterable[Item], *, dry_run: bool) -> str:
     found = list(found)
     needs = sum(item.needs_you for item in found)
     if outcome.aborted:
-        return f"Nothing was written to {outcome.target}: {needs} of {len(found)} paths cannot be read."
+        unused = f"{len(refused(found))} of {len(found)} paths cannot be used"
+        return f"Nothing was written to {outcome.target}: {unused}."
     counts = Counter(item.result for item in found if not item.quiet)
     parts = [f"{_files(count)} {result}" for result, count in sorted(counts.items())]
     what = ", ".join(parts) if parts else "nothing to do"
@@ -118,7 +135,7 @@ def summary(outcome: Outcome, found: Iterable[Item], *, dry_run: bool) -> str:
 
 def advice(outcome: Outcome, options: str) -> str | None:
     """Return how to settle what was kept although there is a new version; None if there is nothing."""
-    if not any(decision.action is Action.STAGE for decision in outcome.decisions):
+    if outcome.aborted or not any(decision.action is Action.STAGE for decision in outcome.decisions):
         return None
     command = "fleet-rlm-scaffold install"
     return (
@@ -239,8 +256,8 @@ def _kept(decision: Decision) -> tuple[str, str]:
 
 def _settings_item(settings: SettingsChange, backups: str | None) -> Item | None:
     if settings.refused:
-        without = "use --hooks plugin" if "hooks" in settings.ours else "use --no-allow-mcp"
-        why = f"{settings.refused}; put it right, or {without}"
+        without = "or use --hooks plugin" if "hooks" in settings.ours else "or use --no-allow-mcp"
+        why = f"{settings.refused}; put it right, {without if settings.wanted else 'then run this again'}"
         return Item(PATH, "hook/settings", _SETTINGS_ROW, "X ", "refused", why, needs_you=True)
     if settings.remove:
         return Item(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from typing import TYPE_CHECKING
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-__all__ = ["Root", "open_root"]
+__all__ = ["FILE", "FOLDER", "Root", "open_root"]
+
+FILE, FOLDER = "a regular file", "a folder"
+"""What ``Root.kind`` calls the two things that are not in the way."""
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = (
@@ -27,8 +31,12 @@ _READ = (
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-class _BlockedError(Exception):
-    """A part of a path is there but is not a folder."""
+class _BlockedError(NotADirectoryError):
+    """A part of a path is there but is not a folder; ``why`` says which, and what it is."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(errno.ENOTDIR, why)
+        self.why = why
 
 
 class Root:
@@ -62,7 +70,7 @@ class Root:
         except FileNotFoundError:
             return Absent()
         except _BlockedError as error:
-            return Obstacle(str(error))
+            return Obstacle(error.why)
         except OSError as error:
             return Unreadable(error.strerror or type(error).__name__)
 
@@ -71,7 +79,7 @@ class Root:
         try:
             with self._parent(path) as (folder, name):
                 descriptor = os.open(name, _FOLDER, dir_fd=folder)
-        except (FileNotFoundError, NotADirectoryError, _BlockedError):
+        except (FileNotFoundError, NotADirectoryError):
             return []
         try:
             return sorted(os.listdir(descriptor))  # noqa: PTH208 - a descriptor has no path
@@ -81,10 +89,17 @@ class Root:
     def is_folder(self, path: str) -> bool:
         """Whether ``path`` is a real folder, reached without a link."""
         try:
-            with self._parent(path) as (folder, name):
-                return stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
-        except (OSError, _BlockedError):
+            return self.kind(path) == FOLDER
+        except OSError:
             return False
+
+    def kind(self, path: str) -> str | None:
+        """Return what is at ``path``, in a person's words; None if nothing is."""
+        try:
+            with self._parent(path) as (folder, name):
+                return _kind_of(folder, name)
+        except FileNotFoundError:
+            return None
 
     def exists(self, path: str) -> bool:
         """Whether anything at all is at ``path``."""
@@ -159,19 +174,9 @@ class Root:
                 os.rmdir(name, dir_fd=folder)
         except FileNotFoundError:
             return True
-        except (OSError, _BlockedError):
+        except OSError:
             return False
         return True
-
-    def remove_tree(self, path: str) -> None:
-        """Remove the folder ``path`` and all in it; links in it are removed, never followed."""
-        for name in self.names(path):
-            inside = f"{path}/{name}"
-            if self.is_folder(inside):
-                self.remove_tree(inside)
-            else:
-                self.remove(inside)
-        self.remove_folder(path)
 
     def sync_folder(self, path: str) -> None:
         """Wait until the names in the folder of ``path`` are on disk."""
@@ -198,7 +203,7 @@ def _enter(folder: int, part: str, so_far: str) -> int:
         return os.open(part, _FOLDER, dir_fd=folder)
     except OSError as error:
         what = _kind_of(folder, part)
-        if what in {None, "a folder"}:
+        if what in {None, FOLDER}:
             raise
         raise _BlockedError(f"{so_far} is {what}") from error
 
@@ -207,7 +212,7 @@ def _look(folder: int, name: str) -> Disk:
     what = _kind_of(folder, name)
     if what is None:
         return Absent()
-    if what != "a regular file":
+    if what != FILE:
         return Obstacle(f"it is {what}")
     descriptor = os.open(name, _READ, dir_fd=folder)
     with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor has no path
@@ -225,8 +230,8 @@ def _kind_of(folder: int, name: str) -> str | None:
     if stat.S_ISLNK(mode):
         return "a symbolic link"
     if stat.S_ISDIR(mode):
-        return "a folder"
-    return "a regular file" if stat.S_ISREG(mode) else "a special file"
+        return FOLDER
+    return FILE if stat.S_ISREG(mode) else "a special file"
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fleet_rlm_scaffold import __version__
-from fleet_rlm_scaffold.errors import RuntimeCommandError
+from fleet_rlm_scaffold.errors import RuntimeCommandError, UsageError
 
 __all__ = ["COMMAND", "Invocation", "describe", "find", "self_test", "uvx"]
 
@@ -59,9 +59,10 @@ def find(chosen: str | None = None) -> Invocation:
 
     Raises:
         RuntimeCommandError: if there is none.
+        UsageError: if what was chosen is not a command.
     """
     if chosen:
-        words = tuple(shlex.split(chosen))
+        words = _words(chosen)
         return Invocation(words, words)
     beside = Path(sys.executable).parent / COMMAND
     on_path = shutil.which(COMMAND)
@@ -76,6 +77,18 @@ def find(chosen: str | None = None) -> Invocation:
     raise RuntimeCommandError(
         f"The {COMMAND} command is neither on PATH nor beside this one.", remedy=_REMEDY
     )
+
+
+def _words(chosen: str) -> tuple[str, ...]:
+    try:
+        words = tuple(shlex.split(chosen))
+    except ValueError as error:
+        raise UsageError(
+            f"{chosen!r} is not a command: {str(error).lower()}.", remedy="Quote its words as in a shell."
+        ) from error
+    if not words:
+        raise UsageError(f"{chosen!r} is not a command.", remedy="Say how the runtime is started.")
+    return words
 
 
 def describe(invocation: Invocation) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fleet_rlm_scaffold import assets as index
@@ -14,10 +13,11 @@ from fleet_rlm_scaffold.errors import PluginPresentError, ScaffoldError, UsageEr
 from fleet_rlm_scaffold.plugins import find_plugin
 from fleet_rlm_scaffold.render import render
 from fleet_rlm_scaffold.settings import entries_of
-from fleet_rlm_scaffold.target import config_folder, target_folder
+from fleet_rlm_scaffold.target import config_folder, current_folder, target_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from fleet_rlm_scaffold.assets import Hooks, Scope
     from fleet_rlm_scaffold.manifest import Manifest
@@ -144,7 +144,7 @@ def neighbours(prepared: Prepared, *, force: bool) -> list[str]:
         config = prepared.target
     notes = []
     for folder in dict.fromkeys((config, prepared.target)):
-        plugin = find_plugin(folder, Path.cwd())
+        plugin = find_plugin(folder, current_folder())
         if plugin and not force:
             raise PluginPresentError(
                 f"Claude Code has fleet-rlm already, as the plugin {plugin.id} {plugin.version}".rstrip()

@@ -36,6 +36,7 @@ class SettingsChange:
         aborts: whether the refusal stops the whole command: the file cannot even be read.
         note: something the user should know.
         ours: what of ours it is about, in a person's words.
+        wanted: whether something of ours is to be in it.
     """
 
     disk: Disk
@@ -48,6 +49,7 @@ class SettingsChange:
     aborts: bool = False
     note: str | None = None
     ours: str = "hooks"
+    wanted: bool = True
 
     @property
     def changes(self) -> bool:
@@ -92,7 +94,8 @@ def decide_settings(
     if not wanted and recorded is None:
         return SettingsChange(disk)
     change = _decide(disk, recorded, wanted, read_blob, again=again)
-    return replace(change, ours=_words({*wanted, *(recorded.entries if recorded else ())}))
+    ours = _words({*wanted, *(recorded.entries if recorded else ())})
+    return replace(change, ours=ours, wanted=bool(wanted))
 
 
 def _words(names: Collection[str]) -> str:

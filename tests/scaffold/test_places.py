@@ -245,21 +245,26 @@ def test_user_and_project_at_once_is_noted(offered):
     assert f"Note: fleet-rlm is installed in {offered.target} as well" in done.out
 
 
+def manifest(**changes):
+    """A manifest's text, with some of its fields changed."""
+    whole = {"schema": 1, "version": "1", "scope": "user", "context": {}, "dirs": [], "files": {}}
+    return json.dumps({**whole, **changes})
+
+
+UNREADABLE = "manifest.json cannot be read. Move the file away and run"
 BAD_MANIFESTS = {
     "newer": ('{"schema": 2}', "its manifest has schema 2, not 1. Upgrade fleet-rlm-scaffold."),
-    "garbage": ("{", "manifest.json cannot be read. Move the file away and run"),
+    "garbage": ("{", UNREADABLE),
     "incomplete": ('{"schema": 1}', "manifest.json cannot be read."),
+    "groups": (manifest(context={"groups": None}), UNREADABLE),
+    "threshold": (manifest(context={"threshold": "large"}), UNREADABLE),
+    "runtime": (manifest(context={"runtime": ["fleet-rlm"]}), UNREADABLE),
+    "entries": (
+        manifest(settings={"entries": {"PreToolUse": 1}, "after": "", "before": None}),
+        UNREADABLE,
+    ),
     "outside": (
-        json.dumps(
-            {
-                "schema": 1,
-                "version": "1",
-                "scope": "user",
-                "context": {},
-                "dirs": [],
-                "files": {"../victim": {"sha256": "0", "mode": "0644", "asset": "a/b"}},
-            }
-        ),
+        manifest(files={"../victim": {"sha256": "0", "mode": "0644", "asset": "a/b"}}),
         "names the path '../victim', which no install writes.",
     ),
 }

@@ -18,6 +18,15 @@ LINES = [f"line {number}" for number in range(1, 8)]
 PATHS = ["agents/a.md", "agents/b.md", "skills/s/SKILL.md", "skills/s/references/r.md"]
 
 
+FOLDERS = ["agents", "skills/s"]
+MINE = "mine.txt"
+
+
+def in_the_way(place):
+    """Whether there is a folder at a file's place, or a file at the place of its folder."""
+    return place.is_dir() or any(parent.is_file() for parent in place.parents)
+
+
 def text(*changes):
     """The base text with some lines replaced: line number -> new line."""
     lines = [*LINES]
@@ -88,18 +97,22 @@ class Life(RuleBasedStateMachine):
     @rule(data=st.data(), line=st.integers(0, 6))
     def the_user_works_on_a_staged_file(self, data, line):
         incoming = self.box.target / ".fleet-rlm/incoming"
-        staged = sorted(tree(incoming))
+        staged = [
+            path for path in sorted(tree(incoming)) if not path.endswith("/")
+        ]  # a kill may leave a folder
         if staged:
             self._edit(incoming / data.draw(st.sampled_from(staged)), line)
 
     @rule(path=st.sampled_from(PATHS))
     def the_user_deletes(self, path):
-        (self.box.target / path).unlink(missing_ok=True)
+        place = self.box.target / path
+        if not in_the_way(place):
+            place.unlink(missing_ok=True)
 
     @rule(path=st.sampled_from(PATHS), version=st.sampled_from(VERSIONS))
     def the_user_copies_a_release(self, path, version):
         place = self.box.target / path
-        if path in version and not place.is_symlink():
+        if path in version and not place.is_symlink() and not in_the_way(place):
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_text(version[path])
 
@@ -117,6 +130,36 @@ class Life(RuleBasedStateMachine):
         place = self.box.target / path
         if place.is_symlink():
             place.unlink()
+
+    @rule(path=st.sampled_from(PATHS))
+    def the_user_makes_a_folder_of_it(self, path):
+        place = self.box.target / path
+        if place.is_file() and not place.is_symlink():
+            data = place.read_bytes()
+            place.unlink()
+            place.mkdir()
+            (place / "part.md").write_bytes(data)
+
+    @rule(path=st.sampled_from(FOLDERS))
+    def the_user_makes_a_file_of_a_folder(self, path):
+        place = self.box.target / path
+        if place.is_dir():
+            self.edits += 1
+            place.rename(self.box.home / f"folder-{self.edits}")
+            place.write_text(f"mine {self.edits}\n")
+
+    @rule(path=st.sampled_from([*PATHS, *FOLDERS]))
+    def the_user_takes_it_out_of_the_way(self, path):
+        place = self.box.target / path
+        if place.is_dir() if path in PATHS else place.is_file():
+            self.edits += 1
+            place.rename(self.box.home / f"away-{self.edits}")
+
+    @rule(folder=st.sampled_from(["", "blobs", "tmp", "incoming", "backups"]))
+    def the_user_leaves_a_file_in_our_folder(self, folder):
+        place = self.box.target / ".fleet-rlm" / folder / MINE
+        place.parent.mkdir(parents=True, exist_ok=True)
+        self._edit(place, 0)
 
     @rule(command=st.sampled_from(COMMANDS))
     def a_command(self, command):
@@ -146,6 +189,8 @@ class Life(RuleBasedStateMachine):
             assert not [path for path in own(self.box.target) if path.endswith(("-tmp", ".conflict"))]
 
     def _edit(self, place, line):
+        if in_the_way(place):
+            return
         self.edits += 1
         place.parent.mkdir(parents=True, exist_ok=True)
         lines = place.read_text().splitlines() if place.exists() else [*LINES]
@@ -155,7 +200,7 @@ class Life(RuleBasedStateMachine):
     def _theirs(self):
         """Every text below the home that is no release's: the user's, merged ones and backups included."""
         state = tree(self.box.target / ".fleet-rlm")
-        kept = {data for path, data in state.items() if path.startswith("backups/")}
+        kept = {data for path, data in state.items() if path.startswith("backups/") or path.endswith(MINE)}
         staged = {data for path, data in state.items() if path.startswith("incoming/") and b"mine" in data}
         outside = {
             data for path, data in tree(self.box.home).items() if not path.startswith(".claude/.fleet-rlm")

@@ -51,6 +51,12 @@ def find(tmp_path):
 UVX = "uvx --from fleet-rlm-scaffold==0.1.0 fleet-rlm"
 
 
+@pytest.mark.parametrize(("chosen", "why"), [("fleet-rlm '", ": no closing quotation"), (" ", "")])
+def test_what_is_not_a_command(find, chosen, why):
+    """Words that no shell could split are refused; so are none."""
+    assert find(chosen=[chosen]) == f"error {chosen!r} is not a command{why}."
+
+
 def test_on_path(find):
     """The command on PATH is shown by its name alone."""
     assert find(path=["bin/fleet-rlm"]) == "fleet-rlm | /bin/fleet-rlm"

@@ -141,13 +141,14 @@ def _change(
 ) -> int:
     from fleet_rlm_scaffold import permission, report  # noqa: PLC0415 - help needs none of it
     from fleet_rlm_scaffold.cli import show  # noqa: PLC0415
+    from fleet_rlm_scaffold.paths import told  # noqa: PLC0415
 
     command = f"fleet-rlm-scaffold {flags.command}"
     unknown = sorted(
         policy.keep - {*prepared.wanted.files, *(prepared.manifest.files if prepared.manifest else ())}
     )
     if unknown:
-        raise click.UsageError(f"--keep names paths that are not ours: {', '.join(unknown)}.")
+        raise click.UsageError(f"--keep names paths that are not ours: {', '.join(map(told, unknown))}.")
     outcome = prepared.run(policy, write=not dry_run, command=command, say=show.say)
     found = report.items(outcome, show.options_of(flags))
     prove = prove and not dry_run and not outcome.aborted and (flags.command == "install" or outcome.written)

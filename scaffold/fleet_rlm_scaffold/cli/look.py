@@ -115,6 +115,7 @@ def diff(
     """Show how your files differ from this version's; PATHS limit it to files or folders."""
     from fleet_rlm_scaffold import difference, service  # noqa: PLC0415 - help needs none of it
     from fleet_rlm_scaffold.cli import show  # noqa: PLC0415
+    from fleet_rlm_scaffold.paths import told  # noqa: PLC0415
     from fleet_rlm_scaffold.plan import Policy  # noqa: PLC0415
 
     flags = service.Flags("diff", scope, target, templates, runtime, hooks, threshold, allow_mcp=allow_mcp)
@@ -123,7 +124,7 @@ def diff(
     known = [decision.path for decision in outcome.decisions]
     unknown = [path for path in paths if not any(difference.within(one, path) for one in known)]
     if unknown:
-        raise click.UsageError(f"Not a path of ours: {', '.join(unknown)}.")
+        raise click.UsageError(f"Not a path of ours: {', '.join(map(told, unknown))}.")
     for decision in outcome.decisions:
         if not paths or any(difference.within(decision.path, path) for path in paths):
             for line in difference.lines(decision):

@@ -87,7 +87,7 @@ def _say(name: str, message: str, remedy: str | None, exit_code: int, *, as_json
 def _report_bug(error: Exception, *, as_json: bool) -> int:
     try:
         where = f"Details are in {_write_log(error)}; please report it with that file."
-    except OSError as reason:
+    except (OSError, RuntimeError) as reason:  # the latter: a home that is not there
         where = f"Its log could not be written: {reason}."
     return _say(
         "Bug", f"This is a bug in fleet-rlm-scaffold: {type(error).__name__}.", where, _BUG, as_json=as_json

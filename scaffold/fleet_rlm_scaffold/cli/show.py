@@ -54,7 +54,8 @@ def print_json(data: dict[str, Any]) -> None:
 
 def print_report(outcome: Outcome, found: Sequence[Item], *, options: str, dry_run: bool) -> None:
     """Print what happened, what it comes to, and how to settle what is left."""
-    entries = report.entries(found, dry_run=dry_run)
+    shown = report.refused(found) if outcome.aborted else found
+    entries = report.entries(shown, dry_run=dry_run and not outcome.aborted)
     if on_terminal():
         _print_table(entries)
     else:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from fleet_rlm_scaffold.errors import UsageError
+from fleet_rlm_scaffold.errors import TargetError, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +27,7 @@ def read_folder(folder: Path) -> dict[str, bytes]:
 
     Raises:
         UsageError: if it is not a folder.
+        TargetError: if a file in it cannot be read.
     """
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder.", remedy="Name a plugin's root or a .claude folder.")
@@ -34,8 +35,17 @@ def read_folder(folder: Path) -> dict[str, bytes]:
     for path in sorted(folder.rglob("*")):
         inside = path.relative_to(folder)
         if not _SKIPPED.intersection(inside.parts) and path.is_file() and path.stat().st_size <= _MOST_BYTES:
-            files[inside.as_posix()] = path.read_bytes()
+            files[inside.as_posix()] = _read(path)
     return files
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise TargetError(
+            f"{path} cannot be read: {error.strerror}.", remedy="Make it readable, then run this again."
+        ) from error
 
 
 def front_matter(data: bytes) -> tuple[dict[str, Any], str]:
