@@ -58,6 +58,7 @@ def remarks(wanted: Wanted, options: str) -> list[str]:
     remark = (
         f"Claude Code asks before it uses the MCP server's tools. The rule {PERMISSION} under "
         "permissions.allow in settings.json lets it use them without asking, and by them read any file that "
-        f"you can read; `fleet-rlm-scaffold install --allow-mcp{options}` adds it."
+        "you can read, and write files below the project's folder; "
+        f"`fleet-rlm-scaffold install --allow-mcp{options}` adds it."
     )
     return [remark]

@@ -73,6 +73,25 @@ def test_the_model_uses_it(allowed):
     assert SECRET not in json.dumps([turn.body for turn in done.requests])
 
 
+def test_the_model_saves_for_readers(allowed):
+    """What it saves with the one rule is a file that can be Read by its path in the project, and no other place is."""
+    cut = "pieces = [document[at:at + 500] for at in range(0, 1_500, 500)]"
+    script = [
+        use(f"{PREFIX}load", paths=["big.log"]),
+        use(f"{PREFIX}execute", code=cut),
+        use(f"{PREFIX}save", variable="pieces", to="rlm-work"),
+        use(f"{PREFIX}save", variable="pieces", to="../elsewhere"),
+        use("Read", file_path=str(allowed.cwd / "rlm-work/pieces-0001.txt")),
+    ]
+    done = allowed.run("go", script)
+    assert (done.exit_code, done.unused) == (0, [])
+    texts = done.turns[-1].texts()
+    assert any(text.startswith("3 files, 1,500 bytes: ") for text in texts)
+    assert any("is not below the project's folder" in text for text in texts)
+    assert any(SECRET in text for text in texts)
+    assert not (allowed.cwd.parent / "elsewhere").exists()
+
+
 def test_the_model_reads_a_resource(allowed):
     """What a result shows only in part the model can read whole."""
     uri = "fleet-rlm://session/work/output/1"

@@ -61,7 +61,7 @@ def test_nothing_is_granted_unless_asked(one):
     assert not (one.target / "settings.json").exists()
     assert done.code == 0
     assert NOTE in done.out
-    assert "read any file that you can read" in done.out
+    assert "read any file that you can read, and write files below the project's folder" in done.out
     assert "`fleet-rlm-scaffold install --allow-mcp` adds it." in done.out
     assert NOTE not in one.run("install").out
 
