@@ -52,7 +52,9 @@ def remarks(wanted: Wanted, options: str) -> list[str]:
         wanted: what is to be there.
         options: what the shown command needs to find this install again.
     """
-    served = any(path.endswith(".mcp.json") for path in wanted.files)
+    served = any(
+        path.endswith("/plugin.json") and b'"mcpServers"' in file.data for path, file in wanted.files.items()
+    )
     if not served or ALLOW in (wanted.entries or {}):
         return []
     remark = (

@@ -57,6 +57,12 @@ def test_the_model_knows_the_server(equipped):
     assert INSTRUCTIONS.strip() in "\n".join(told.texts())
 
 
+def test_the_repository_is_no_project_with_a_server(bare_client, tmp_path):
+    """Who opens the plugin's root as a project, as whoever works on it does, gets no server that fails."""
+    folder = write("plugin", tmp_path / "plugin")
+    assert dataclasses.replace(bare_client, cwd=folder).run("hello").init["mcp_servers"] == []
+
+
 def test_the_model_uses_it(allowed):
     """Loaded by path, counted by code, stopped: the answer comes back, and the text of the file is in no request."""
     script = [

@@ -26,11 +26,7 @@ NOTE = f"Note: Claude Code asks before it uses the MCP server's tools. The rule 
 def one(box):
     """A box with the whole template set and an MCP server in it."""
     shutil.copytree(ONE, box.templates, dirs_exist_ok=True)
-    (box.templates / "plugin/mcp.json").write_text("{}\n")
-    with (box.templates / "assets.yaml").open("a") as index:
-        index.write(
-            '  - {kind: plugin, name: server, hooks: plugin, source: plugin/mcp.json, user: "{hooks}/.mcp.json", project: "{hooks}/.mcp.json"}\n'
-        )
+    (box.templates / "plugin/plugin.json.j2").write_text('{"name": "fleet-rlm", "mcpServers": {"rlm": {}}}\n')
     return box
 
 
