@@ -52,12 +52,15 @@ def remarks(wanted: Wanted, options: str) -> list[str]:
         wanted: what is to be there.
         options: what the shown command needs to find this install again.
     """
-    served = any(path.endswith(".mcp.json") for path in wanted.files)
+    served = any(
+        path.endswith("/plugin.json") and b'"mcpServers"' in file.data for path, file in wanted.files.items()
+    )
     if not served or ALLOW in (wanted.entries or {}):
         return []
     remark = (
         f"Claude Code asks before it uses the MCP server's tools. The rule {PERMISSION} under "
         "permissions.allow in settings.json lets it use them without asking, and by them read any file that "
-        f"you can read; `fleet-rlm-scaffold install --allow-mcp{options}` adds it."
+        "you can read, and write files below the project's folder; "
+        f"`fleet-rlm-scaffold install --allow-mcp{options}` adds it."
     )
     return [remark]

@@ -137,11 +137,13 @@ def test_the_team_is_one_roster():
 
 
 def test_manifests():
-    """One name and the runtime's version; no component paths; the marketplace offers the repository's root."""
+    """One name and the runtime's version; no component paths, nothing that a project would read at the root of a
+    repository; the marketplace offers that root."""
     manifest = json.loads(text("plugin", ".claude-plugin/plugin.json"))
     market = json.loads(text("plugin", ".claude-plugin/marketplace.json"))
     assert (manifest["name"], manifest["version"]) == ("fleet-rlm", facts()["version"])
-    assert {"skills", "agents", "hooks", "commands", "mcpServers"} & set(manifest) == set()
+    assert {"skills", "agents", "hooks", "commands"} & set(manifest) == set()
+    assert (list(manifest["mcpServers"]), ".mcp.json" in rendered("plugin")) == (["rlm"], False)
     assert [(plugin["name"], plugin["source"]) for plugin in market["plugins"]] == [("fleet-rlm", "./")]
 
 

@@ -57,6 +57,12 @@ def test_the_model_knows_the_server(equipped):
     assert INSTRUCTIONS.strip() in "\n".join(told.texts())
 
 
+def test_the_repository_is_no_project_with_a_server(bare_client, tmp_path):
+    """Who opens the plugin's root as a project, as whoever works on it does, gets no server that fails."""
+    folder = write("plugin", tmp_path / "plugin")
+    assert dataclasses.replace(bare_client, cwd=folder).run("hello").init["mcp_servers"] == []
+
+
 def test_the_model_uses_it(allowed):
     """Loaded by path, counted by code, stopped: the answer comes back, and the text of the file is in no request."""
     script = [
@@ -71,6 +77,25 @@ def test_the_model_uses_it(allowed):
     assert any(text.startswith("50000\n[session work: step 1, ok") for text in texts)
     assert "Stopped: work." in texts
     assert SECRET not in json.dumps([turn.body for turn in done.requests])
+
+
+def test_the_model_saves_for_readers(allowed):
+    """What it saves with the one rule is a file that can be Read by its path in the project, and no other place is."""
+    cut = "pieces = [document[at:at + 500] for at in range(0, 1_500, 500)]"
+    script = [
+        use(f"{PREFIX}load", paths=["big.log"]),
+        use(f"{PREFIX}execute", code=cut),
+        use(f"{PREFIX}save", variable="pieces", to="rlm-work"),
+        use(f"{PREFIX}save", variable="pieces", to="../elsewhere"),
+        use("Read", file_path=str(allowed.cwd / "rlm-work/pieces-0001.txt")),
+    ]
+    done = allowed.run("go", script)
+    assert (done.exit_code, done.unused) == (0, [])
+    texts = done.turns[-1].texts()
+    assert any(text.startswith("3 files, 1,500 bytes: ") for text in texts)
+    assert any("is not below the project's folder" in text for text in texts)
+    assert any(SECRET in text for text in texts)
+    assert not (allowed.cwd.parent / "elsewhere").exists()
 
 
 def test_the_model_reads_a_resource(allowed):

@@ -128,6 +128,11 @@ class Pipe:
         self.send(id=number, method=method, params=params)
         return self.answer(number)
 
+    def leave(self) -> None:
+        """Close the server's input."""
+        self.process.stdin.close()
+        self.process.stdin = None
+
     def initialize(self) -> dict[str, Any]:
         """Begin as clients of 2025 do."""
         capabilities = {

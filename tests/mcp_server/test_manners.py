@@ -108,7 +108,7 @@ def test_methods_that_do_not_exist(project):
         ):
             answer = pipe.ask(10, "resources/read", uri=uri)
             assert "There is no " in answer["error"]["message"]
-        assert len(pipe.ask(11, "tools/list")["result"]["tools"]) == 6
+        assert len(pipe.ask(11, "tools/list")["result"]["tools"]) == 7
 
 
 def test_a_client_that_leaves(project):

@@ -10,7 +10,7 @@ from fleet_rlm.runners import RUNNERS
 from mcp_server.conftest import LINES, shell
 from mcp_server.desk import desk
 
-TOOLS = ["load", "execute", "ask", "run", "status", "stop"]
+TOOLS = ["load", "execute", "ask", "save", "run", "status", "stop"]
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
@@ -32,7 +32,7 @@ def test_hints_are_truthful(tools):
     """Only status is free of effects, and what may destroy or reach other machines says so."""
     hints = {tool.name: tool.annotations for tool in tools.ask("list_tools").tools}
     assert [name for name in TOOLS if hints[name].read_only_hint] == ["status"]
-    assert [name for name in TOOLS if hints[name].destructive_hint] == ["execute", "stop"]
+    assert [name for name in TOOLS if hints[name].destructive_hint] == ["execute", "save", "stop"]
     assert [name for name in TOOLS if hints[name].open_world_hint] == ["load", "execute", "ask", "run"]
 
 

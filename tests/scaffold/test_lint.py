@@ -226,6 +226,7 @@ FOUND = {
         ".claude-plugin/notes.json",
         "nothing else",
     ),
+    "plugin-servers": ({".mcp.json": b"{}"}, "warning", ".mcp.json", "opens the folder as a project"),
     "team": ({"teams/t/config.json": b"{}"}, "warning", "teams/t/config.json", "a skill <team>-team"),
     "bin": ({"bin/x": b"x"}, "warning", "bin/x", "a first line with #!"),
     "tag": ({"agents/b.md": AGENT + b"<%= x %>"}, "error", "agents/b.md", "template tag"),

@@ -26,11 +26,7 @@ NOTE = f"Note: Claude Code asks before it uses the MCP server's tools. The rule 
 def one(box):
     """A box with the whole template set and an MCP server in it."""
     shutil.copytree(ONE, box.templates, dirs_exist_ok=True)
-    (box.templates / "plugin/mcp.json").write_text("{}\n")
-    with (box.templates / "assets.yaml").open("a") as index:
-        index.write(
-            '  - {kind: plugin, name: server, hooks: plugin, source: plugin/mcp.json, user: "{hooks}/.mcp.json", project: "{hooks}/.mcp.json"}\n'
-        )
+    (box.templates / "plugin/plugin.json.j2").write_text('{"name": "fleet-rlm", "mcpServers": {"rlm": {}}}\n')
     return box
 
 
@@ -61,7 +57,7 @@ def test_nothing_is_granted_unless_asked(one):
     assert not (one.target / "settings.json").exists()
     assert done.code == 0
     assert NOTE in done.out
-    assert "read any file that you can read" in done.out
+    assert "read any file that you can read, and write files below the project's folder" in done.out
     assert "`fleet-rlm-scaffold install --allow-mcp` adds it." in done.out
     assert NOTE not in one.run("install").out
 

@@ -187,13 +187,13 @@ def save(
     variable: str, folder: str, session_name: str | None, wait: float, *, replace: bool, as_json: bool
 ) -> None:
     """Write a variable into files: a text is one file, a list of texts one each, all else JSON."""
+    from fleet_rlm.sessions.saving import told  # noqa: PLC0415 - a help text does not need it
+
     result = _sessions().find(session_name).save(variable, folder, replace=replace, wait=wait)
     if as_json:
         _json(result)
-        return
-    files = result["files"]
-    last = f" … {files[-1]}" if len(files) > 1 else ""
-    click.echo(f"{len(files):,} file{'s' * (len(files) != 1)}, {result['bytes']:,} bytes: {files[0]}{last}")
+    else:
+        click.echo(told(result))
 
 
 @session.command("list")

@@ -194,7 +194,7 @@ class DriverClient:
                 raise TimeoutError  # calls without end would hide it
             try:
                 done = self._handle(self._calls.next(deadline))
-            except LineEndedError:  # noqa: PERF203 - tries cost nothing that a frame does not exceed
+            except LineEndedError:
                 self._shortcut.detour()
             except LineBrokenError:
                 self._distrust()

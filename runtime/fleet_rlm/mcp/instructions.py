@@ -18,8 +18,9 @@ session in a confined sandbox. Do not read the files first, and never paste text
 the finding. What you print is all that enters your context.
 3. ask: put one question to a sub-model about every chunk of a variable, many chunks at once; the report \
 says how much was covered. Narrow it with `match` first. For questions that code cannot answer.
-4. run: hand a whole question to a planner model that works in a sandbox of its own.
-5. stop: end the session when the work is done. status shows sessions, variables and limits.
+4. save: write a variable, such as the chunks that matter, to files for subagents to read.
+5. run: hand a whole question to a planner model that works in a sandbox of its own.
+6. stop: end the session when the work is done. status shows sessions, variables and limits.
 
 Compute what can be computed, ask in batches for what needs reading, and state the coverage with the answer. \
 The session is shared: the main conversation, subagents and the shell (`fleet-rlm session`) see the same \

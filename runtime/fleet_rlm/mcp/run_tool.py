@@ -6,7 +6,7 @@ import json
 import os
 import signal
 from contextlib import suppress
-from subprocess import DEVNULL, PIPE
+from subprocess import PIPE
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -16,6 +16,7 @@ from fleet_rlm.errors import FleetError, UsageError
 from fleet_rlm.isolated import python_command
 from fleet_rlm.mcp import addresses
 from fleet_rlm.mcp.results import Link, Result, fields, fits
+from fleet_rlm.mcp.run_process import GRACE_SECONDS
 from fleet_rlm.runners import RUNNERS
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 _SHARED = ("model", "sub_model", "sandbox", "max_iterations", "max_llm_calls", "timeout")
-_GRACE_SECONDS = 5.0
-"""For a run to end its sandbox after it was told to; then its group is killed."""
 _RESULTS_KEPT = 8
 
 
@@ -43,8 +42,8 @@ async def run(place: Place, given: Mapping[str, Any], progress: Progress) -> Res
     """
     words = _words(given)
     async with await anyio.open_process(
-        python_command("fleet_rlm.cli.main", "main", *words, "--json"),
-        stdin=DEVNULL,
+        python_command("fleet_rlm.mcp.run_process", "run", *words, "--json"),
+        stdin=PIPE,
         stdout=PIPE,
         stderr=PIPE,
         cwd=place.folder,
@@ -107,7 +106,7 @@ async def _end(process: Process) -> None:
     """End the run's whole group: first as Ctrl-C does, so that it ends its sandbox, then for good."""
     with anyio.CancelScope(shield=True), suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
-        with anyio.move_on_after(_GRACE_SECONDS):
+        with anyio.move_on_after(GRACE_SECONDS):
             await process.wait()
         os.killpg(process.pid, signal.SIGKILL)
 

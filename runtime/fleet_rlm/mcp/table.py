@@ -1,7 +1,7 @@
 """The tools as the client lists them: one row each, with arguments, defaults and truthful hints.
 
-Hints state the worst that arguments can lead to: code may delete what is on a volume, and a sandbox or a
-sub-model may be on another machine.
+Hints state the worst that arguments can lead to: code may delete what is on a volume, saving may replace
+files, and a sandbox or a sub-model may be on another machine.
 """
 
 from __future__ import annotations
@@ -122,6 +122,25 @@ def _ask() -> Tool:
     )
 
 
+def _save() -> Tool:
+    properties = {
+        "variable": schemas.text("The variable."),
+        "to": schemas.text("The folder, from the project folder; made if need be."),
+        "replace": schemas.flag("Replace what an earlier save of this variable wrote.", default=False),
+        "session": _SESSION,
+        "wait": _WAIT,
+    }
+    return Tool(
+        "save",
+        "Write a variable to files",
+        "Write a variable into files, for subagents to read: a text is one file, a list of texts one each, "
+        "all else JSON. Answers how many, their size and their paths. Only into a folder below the project's "
+        "that is not hidden; what is there already is not replaced unasked.",
+        schemas.schema(properties, ("variable", "to")),
+        destructive=True,
+    )
+
+
 def _run() -> Tool:
     summaries = " ".join(f"{runner.name}: {runner.summary}" for runner in RUNNERS.values())
     properties = {"runner": schemas.choice("Which task.", *RUNNERS), **_own_options()}
@@ -185,6 +204,6 @@ def _stop() -> Tool:
 
 
 TOOLS: dict[str, Tool] = {
-    tool.name: tool for tool in (_load(), _execute(), _ask(), _run(), _status(), _stop())
+    tool.name: tool for tool in (_load(), _execute(), _ask(), _save(), _run(), _status(), _stop())
 }
 """Every tool by name, in the order of their use."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from fleet_rlm.errors import FleetError
-from fleet_rlm.mcp import run_tool, session_tools
+from fleet_rlm.mcp import run_tool, save_tool, session_tools
 from fleet_rlm.mcp.results import Result
 from fleet_rlm.mcp.schemas import arguments
 from fleet_rlm.mcp.table import TOOLS
@@ -24,6 +24,7 @@ _WORK: dict[str, Callable[[Place, Mapping[str, Any], Progress], Awaitable[Result
     "load": session_tools.load,
     "execute": session_tools.execute,
     "ask": session_tools.ask,
+    "save": save_tool.save,
     "run": run_tool.run,
     "status": session_tools.status,
     "stop": session_tools.stop,

@@ -167,10 +167,12 @@ class Handle:
 
     def save(self, variable: str, folder: str, *, replace: bool = False, wait: float = 0.0) -> dict[str, Any]:
         """Write a variable into files in a folder of this machine."""
+        return self.begin_save(variable, folder, replace=replace, wait=wait).result()
+
+    def begin_save(self, variable: str, folder: str, *, replace: bool = False, wait: float = 0.0) -> Call:
+        """As ``save``, to be waited for or cancelled."""
         where = str(Path(folder).expanduser().absolute())
-        return self.begin(
-            "save", {"variable": variable, "folder": where, "replace": replace, "wait": wait}
-        ).result()
+        return self.begin("save", {"variable": variable, "folder": where, "replace": replace, "wait": wait})
 
     def variables(self, *, wait: float = 0.0) -> dict[str, Any]:
         """Names, types and sizes of the variables."""

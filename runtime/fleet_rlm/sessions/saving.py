@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from fleet_rlm.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["save"]
+__all__ = ["save", "told"]
 
 _TEXT_KEYS = ("content", "text", "answer")  # what the chunk helpers and `ask` call the text of an item
 
@@ -36,7 +37,7 @@ def save(value: Any, variable: str, folder: Path, *, replace: bool) -> list[Path
         if earlier and not replace:
             raise UsageError(
                 f"{earlier[0]} is there already.",
-                remedy="Name another folder, or pass --replace to write anew what begins with this name.",
+                remedy="Name another folder, or `replace` (--replace) what begins with this name.",
             )
         for name, text in contents.items():
             _write(folder / name, text)
@@ -49,6 +50,13 @@ def save(value: Any, variable: str, folder: Path, *, replace: bool) -> list[Path
             remedy="Name a folder that you can write in.",
         ) from None
     return [folder / name for name in contents]
+
+
+def told(result: Mapping[str, Any]) -> str:
+    """Return in one line what a save has answered: how many files, how large, which."""
+    files = result["files"]
+    last = f" … {files[-1]}" if len(files) > 1 else ""
+    return f"{len(files):,} file{'s' * (len(files) != 1)}, {result['bytes']:,} bytes: {files[0]}{last}"
 
 
 def _files(value: Any, variable: str) -> dict[str, str]:

@@ -15,7 +15,7 @@ __all__ = ["check"]
 
 _MANIFEST = ".claude-plugin/plugin.json"
 _KEBAB = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_COMPONENTS = ("agents", "skills", "commands", "hooks", "mcpServers")
+_COMPONENTS = ("agents", "skills", "commands", "hooks")
 
 
 def check(files: Mapping[str, bytes]) -> Iterator[Finding]:
@@ -34,7 +34,17 @@ def check(files: Mapping[str, bytes]) -> Iterator[Finding]:
     for field in _COMPONENTS:
         if field in manifest:
             yield error(_MANIFEST, f"it says where {field} are; leave that out, or the plugin may not load.")
+    yield from _files(files)
+
+
+def _files(files: Mapping[str, bytes]) -> Iterator[Finding]:
     for path in files:
+        if path == ".mcp.json":
+            yield warning(
+                path,
+                "who opens the folder as a project gets its servers too, without ${CLAUDE_PLUGIN_ROOT}; "
+                "state them in plugin.json.",
+            )
         if path.startswith(".claude-plugin/") and path.count("/") == 1 and path not in _KNOWN:
             yield warning(path, "the client reads plugin.json and marketplace.json there, nothing else.")
         if path.startswith("teams/") and f"skills/{path.split('/')[1]}-team/SKILL.md" not in files:
