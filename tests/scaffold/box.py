@@ -84,12 +84,18 @@ class Box:
     uid: int | None = None
 
     def __post_init__(self) -> None:
-        for path in (self.home, self.bin, self.templates):
+        temporary = self.folder / "tmp"
+        for path in (self.home, self.bin, self.templates, temporary):
             path.mkdir(parents=True, exist_ok=True)
         runtime = self.bin / "fleet-rlm"
         runtime.write_text(RUNTIME)
         runtime.chmod(0o755)
-        self.environ = {"PATH": f"{self.bin}:/usr/bin:/bin", "HOME": str(self.home), "LC_ALL": "C.UTF-8"}
+        self.environ = {
+            "PATH": f"{self.bin}:/usr/bin:/bin",
+            "HOME": str(self.home),
+            "TMPDIR": str(temporary),  # where a killed merge leaves a folder
+            "LC_ALL": "C.UTF-8",
+        }
 
     @property
     def home(self) -> Path:
