@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import sys
 
-__all__ = ["python_command"]
+__all__ = ["GRACE_SECONDS", "python_command"]
+
+GRACE_SECONDS = 5.0
+"""For such a process to end its sandbox after it was told to; then its group is killed."""
 
 
 def python_command(module: str, function: str, *arguments: str) -> list[str]:

@@ -59,12 +59,7 @@ def test_a_run_ends_with_its_server(project, short_folder, monkeypatch, end, cod
         run = begin(pipe, project, SCRIPT + code)
         wait_for(lambda: any(sum(one.cpu_times()[:2]) > SPIN for one in below(run)) or None)
         assert sessions_in(short_folder) != []
-        family = [run, *below(run)]
-        try:
-            end(pipe)
-            assert left(family) == []
-        finally:
-            clear(family)
+        assert left_after(end, pipe, run) == []
     assert sessions_in(short_folder) == []
 
 
@@ -73,12 +68,7 @@ def test_a_run_that_has_just_begun(project, end):
     """The same while it is still loading what it needs."""
     with Pipe(project) as pipe:
         run = begin(pipe, project, SCRIPT + CODE["sleeping"])
-        family = [run, *below(run)]
-        try:
-            end(pipe)
-            assert left(family) == []
-        finally:
-            clear(family)
+        assert left_after(end, pipe, run) == []
 
 
 def begin(pipe, project, script):
@@ -95,14 +85,12 @@ def below(process):
     return process.children(recursive=True)
 
 
-def left(family):
-    """What is still there of these processes when they have had their time."""
+def left_after(end, pipe, run):
+    """End the server; return what is still there of the run when it has had its time, and clear it away."""
+    family = [run, *below(run)]
+    end(pipe)
     _, alive = psutil.wait_procs(family, timeout=SECONDS)
-    return [process.cmdline() for process in alive]
-
-
-def clear(family):
-    """Leave nothing behind when a test fails."""
-    for process in family:
-        if process.is_running():
-            process.kill()
+    left = [process.cmdline() for process in alive]
+    for process in alive:
+        process.kill()
+    return left

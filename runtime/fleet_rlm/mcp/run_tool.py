@@ -13,10 +13,9 @@ import anyio
 from anyio.streams.text import TextReceiveStream
 
 from fleet_rlm.errors import FleetError, UsageError
-from fleet_rlm.isolated import python_command
+from fleet_rlm.isolated import GRACE_SECONDS, python_command
 from fleet_rlm.mcp import addresses
 from fleet_rlm.mcp.results import Link, Result, fields, fits
-from fleet_rlm.mcp.run_process import GRACE_SECONDS
 from fleet_rlm.runners import RUNNERS
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ async def run(place: Place, given: Mapping[str, Any], progress: Progress) -> Res
     """
     words = _words(given)
     async with await anyio.open_process(
-        python_command("fleet_rlm.mcp.run_process", "run", *words, "--json"),
+        python_command("fleet_rlm.cli.tied", "run", *words, "--json"),
         stdin=PIPE,
         stdout=PIPE,
         stderr=PIPE,

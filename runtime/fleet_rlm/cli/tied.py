@@ -1,6 +1,6 @@
-"""The process of a run: our own command, which ends when its server is gone, however that went.
+"""The command line in a process that ends with the one that started it, however that one ends.
 
-Standard input is a pipe into which nobody writes: its end is that of the server, also after ``kill -9``. The
+Standard input is a pipe into which nobody writes: its end is the starter's, also after ``kill -9``. The
 next line of progress would tell as much, but the one after that may be hours and many sub-calls away.
 """
 
@@ -13,11 +13,9 @@ import time
 from typing import NoReturn
 
 from fleet_rlm.cli.main import main
+from fleet_rlm.isolated import GRACE_SECONDS
 
-__all__ = ["GRACE_SECONDS", "run"]
-
-GRACE_SECONDS = 5.0
-"""For a run to end its sandbox after it was told to; then its group is killed."""
+__all__ = ["run"]
 
 
 def run() -> NoReturn:
