@@ -254,15 +254,13 @@ def test_call_between_cells_is_refused_at_once(session: TrustedInterpreter) -> N
 def test_leftover_thread_and_the_next_cells_calls(session: TrustedInterpreter) -> None:
     """A call that outlives its cell is answered all the same, and holds nothing up."""
     release = threading.Event()
-    session.tools["hold"] = lambda: release.wait(30)
-    session.execute(
-        "import threading\nsaid = []\nthreading.Thread(target=lambda: said.append(hold())).start()"
-    )
+    session.tools["hold"] = lambda: release.wait(60)
+    session.execute("import threading, time\nsaid = []\ndef ask(): said.append(hold())")
+    session.execute("threading.Thread(target=ask).start()\ntime.sleep(0.1)")
     for number in range(20):
         assert session.execute(f"echo({number})") == str(number)
     release.set()
-    time.sleep(0.2)
-    assert session.execute("said") == "[True]"
+    assert any(session.execute("time.sleep(0.1)\nsaid") == "[True]" for _ in range(100))
 
 
 def test_more_calls_at_once_than_are_taken(session: TrustedInterpreter) -> None:
@@ -332,9 +330,7 @@ def test_calls_without_end_do_not_hide_the_time() -> None:
         with pytest.raises(CodeExecutionError, match=r"after 1 s|forged frames"):
             session.execute(FLOOD)
         assert time.monotonic() - begun < 8
-        for _ in range(2):
-            run(session, "1")
-        assert session.execute("1") == "1"
+        assert any(run(session, "1").result == "1" for _ in range(20))
 
 
 def test_frames_that_were_left_for_the_next_cell(session: TrustedInterpreter) -> None:

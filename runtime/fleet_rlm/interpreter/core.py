@@ -1,9 +1,4 @@
-"""The ``dspy`` code interpreters: one implementation over any sandbox (promise P2).
-
-``LocalSandboxInterpreter`` is confined on this machine, ``ModalInterpreter`` runs on Modal, and
-``TrustedInterpreter`` is not confined at all. What they are *not*: a place for several executes at once.
-One interpreter is one session with one namespace; parallel runs take one each from a factory.
-"""
+"""What every interpreter does, whatever its sandbox."""
 
 from __future__ import annotations
 
@@ -20,27 +15,17 @@ from fleet_rlm.guidance import explain, instructions
 from fleet_rlm.host.client import DriverClient
 from fleet_rlm.host.outcome import Limits, Outcome
 from fleet_rlm.host.tools import call_tool
-from fleet_rlm.sandboxes.local import Limits as LocalLimits
-from fleet_rlm.sandboxes.local import LocalSandbox
-from fleet_rlm.sandboxes.modal import ModalSandbox, ModalSettings
-from fleet_rlm.sandboxes.trusted import TrustedSandbox
+from fleet_rlm.interpreter.factory import InterpreterFactory
 from fleet_rlm.values import CrossingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from os import PathLike
+    from collections.abc import Callable
 
     from typing_extensions import Self
 
     from fleet_rlm.sandboxes.base import Sandbox
 
-__all__ = [
-    "InterpreterFactory",
-    "LocalSandboxInterpreter",
-    "ModalInterpreter",
-    "SandboxInterpreter",
-    "TrustedInterpreter",
-]
+__all__ = ["SandboxInterpreter"]
 
 _RESERVED = frozenset({"SUBMIT", "__builtins__"})
 _SETUP_PREFIXES = ("__dspy", "_raw_")  # variables of the cells in which dspy itself prepares a session
@@ -239,144 +224,6 @@ class SandboxInterpreter:
     def __call__(self, code: str, variables: dict[str, Any] | None = None) -> Any:
         """Same as ``execute``."""
         return self.execute(code, variables)
-
-
-class InterpreterFactory:
-    """Creates interpreters of one kind and configuration; safe to call from several threads.
-
-    Args:
-        kind: the interpreter's class.
-        config: its arguments; checked now, because dspy calls factories late.
-    """
-
-    def __init__(self, kind: Callable[..., SandboxInterpreter], config: dict[str, Any]) -> None:
-        self._kind = kind
-        self._config = config
-        self.execution_instructions = kind(**config).execution_instructions
-
-    def __call__(self) -> SandboxInterpreter:
-        """Make a new one; nothing is started."""
-        return self._kind(**self._config)
-
-
-class LocalSandboxInterpreter(SandboxInterpreter):
-    """Runs generated code in the embedded sandbox: on this machine, confined or not at all.
-
-    Args:
-        volume: host folder that code can write in as ``/data``, or None.
-        allow_subprocess: whether code may start processes.
-        memory: most memory of generated code, in bytes; documents are not counted. None: half the machine's.
-        packages: installed distributions that code can import, with what they require.
-        confinement: ``bwrap``, ``landlock`` or ``seatbelt``; None takes the first that holds.
-        **options: as for ``SandboxInterpreter``.
-    """
-
-    execution_instructions = instructions(LocalSandbox().description)
-
-    def __init__(
-        self,
-        *,
-        volume: str | None = None,
-        allow_subprocess: bool = False,
-        memory: int | None = None,
-        packages: tuple[str, ...] = LocalSandbox.packages,
-        confinement: str | None = None,
-        **options: Any,
-    ) -> None:
-        sandbox = LocalSandbox(
-            volume=volume,
-            allow_subprocess=allow_subprocess,
-            limits=LocalLimits(memory=memory),
-            packages=packages,
-            confinement=confinement,
-        )
-        super().__init__(sandbox=sandbox, **options)
-
-
-class TrustedInterpreter(SandboxInterpreter):
-    """Runs generated code **without any confinement**, with your own files, network and processes.
-
-    Args:
-        volume: host folder that code knows as ``/data``, or None.
-        **options: as for ``SandboxInterpreter``.
-    """
-
-    execution_instructions = instructions(TrustedSandbox.description)
-
-    def __init__(self, *, volume: str | None = None, **options: Any) -> None:
-        super().__init__(sandbox=TrustedSandbox(volume=volume), **options)
-
-
-class ModalInterpreter(SandboxInterpreter):
-    """Runs generated code in a Modal container of its own.
-
-    Args:
-        image: a ``modal.Image`` to use instead of the two ``image_…`` settings.
-        app: a ``modal.App`` to use instead of looking ``app_name`` up.
-        secrets: ``modal.Secret`` objects that code may see.
-        timeout: seconds the container lives at most.
-        idle_timeout: seconds after which Modal ends it when no command runs in it.
-        app_name: the Modal app, created if missing.
-        secret_name: a Modal secret that code may see; None attaches none.
-        image_python_version: Python of the Debian slim image.
-        image_pip_packages: what is installed in it.
-        volume_name: a Modal volume, created if missing; None mounts nothing.
-        volume_mount_path: where code sees the volume.
-        block_network: whether the container has no network at all.
-        cpu: cores (requested, limit).
-        memory: MiB (requested, limit).
-        **options: as for ``SandboxInterpreter``, ``execute_timeout`` among them.
-    """
-
-    execution_instructions = instructions(ModalSandbox().description)
-
-    def __init__(
-        self,
-        *,
-        image: Any = None,
-        app: Any = None,
-        secrets: Sequence[Any] = (),
-        timeout: int = ModalSettings.timeout,
-        idle_timeout: int = ModalSettings.idle_timeout,
-        app_name: str = ModalSettings.app_name,
-        secret_name: str | None = None,
-        image_python_version: str = ModalSettings.python_version,
-        image_pip_packages: Sequence[str] = ModalSettings.pip_packages,
-        volume_name: str | None = None,
-        volume_mount_path: str = ModalSettings.volume_path,
-        block_network: bool = True,
-        cpu: tuple[float, float] = ModalSettings.cpu,
-        memory: tuple[int, int] = ModalSettings.memory,
-        **options: Any,
-    ) -> None:
-        settings = ModalSettings(
-            app_name=app_name,
-            app=app,
-            image=image,
-            python_version=image_python_version,
-            pip_packages=tuple(image_pip_packages),
-            volume_name=volume_name,
-            volume_path=volume_mount_path,
-            secret_name=secret_name,
-            secrets=tuple(secrets),
-            block_network=block_network,
-            cpu=cpu,
-            memory=memory,
-            timeout=timeout,
-            idle_timeout=idle_timeout,
-        )
-        self._modal = ModalSandbox(settings)
-        super().__init__(sandbox=self._modal, **options)
-
-    def upload_to_volume(self, local: str | PathLike[str], remote: str) -> None:
-        """Put a file or a folder into the volume; code finds it at ``/data/<remote>``.
-
-        Raises:
-            UsageError: there is no volume, nothing at ``local``, or ``remote`` leaves the volume.
-            ConfigurationError: credentials are missing.
-            SandboxError: Modal failed.
-        """
-        self._modal.upload_to_volume(local, remote)
 
 
 def _text_shown(output: str) -> str:
