@@ -223,7 +223,7 @@ def test_calls_of_another_architecture_end_the_worker(driver):
 
 
 def test_nothing_is_inherited_but_the_workers_own(driver):
-    """Three standard descriptors, /dev/null, one socket, one pipe; no folder, no file, no second socket."""
+    """The standard ones, /dev/null, sockets to supervisor and host, a pipe; no folder, no file, no third socket."""
     code = """
 import os, stat
 kinds = []
@@ -233,7 +233,7 @@ for one in range(1024):
     kinds.append((one < 3, stat.S_IFMT(mode)))
 print(sorted(stat.filemode(kind)[0] for standard, kind in kinds if not standard), len(kinds))
 """
-    assert driver.run(code) == "['c', 'p', 's'] 6"
+    assert driver.run(code) == "['c', 'p', 's', 's'] 7"
 
 
 def test_sandboxes_open_at_the_same_time(confinement):
