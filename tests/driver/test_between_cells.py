@@ -6,6 +6,9 @@ import os
 import signal
 import time
 
+import pytest
+from dspy.primitives.code_interpreter import CodeExecutionError
+
 from fleet_rlm import TrustedInterpreter
 
 
@@ -17,3 +20,22 @@ def test_an_interrupt_between_cells_is_nothing():
             os.kill(worker, signal.SIGINT)
             time.sleep(0.01)
         assert interpreter.execute("print(kept)") == "7"
+
+
+def test_a_failed_cell_keeps_nothing():
+    """What only the frames of its traceback held is freed when it has been told, not when memory runs short."""
+    code = """
+import gc
+gc.disable()
+class Large:
+    def __del__(self): freed.append(self)
+freed = []
+def fail():
+    held = Large()
+    raise ValueError
+fail()
+"""
+    with TrustedInterpreter() as interpreter:
+        with pytest.raises(CodeExecutionError, match="ValueError"):
+            interpreter.execute(code)
+        assert interpreter.execute("len(freed)") == "1"

@@ -110,11 +110,16 @@ class Worker:
             }, (describe_error(error))
         self._namespace.begin(inputs)
         raised = self._run(codes)
-        if self._submitter.answer is not None:
-            return {"outcome": "submit"}, self._submitter.answer
-        if raised is None:
-            return {"outcome": "ok"}, ""
-        return {"outcome": "error", "error": class_name(raised)}, describe_error(raised)
+        try:
+            if self._submitter.answer is not None:
+                return {"outcome": "submit"}, self._submitter.answer
+            if raised is None:
+                return {"outcome": "ok"}, ""
+            return {"outcome": "error", "error": class_name(raised)}, describe_error(raised)
+        finally:
+            del (
+                raised
+            )  # its traceback leads back here: a circle that would keep all that the code's frames hold
 
     def _run(self, codes: List[Any]) -> Optional[BaseException]:
         """Execute with interrupts let through; return what the code raised, if anything."""
