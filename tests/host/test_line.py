@@ -365,3 +365,29 @@ def test_line_is_no_worse_for_many_sessions() -> None:
     for one in sessions:
         one.shutdown()
     assert said == [True] * 500
+
+
+def test_threads_that_call_when_the_main_one_is_interrupted() -> None:
+    """Whoever is interrupted while it reads for all leaves that to another thread, so the step ends by itself."""
+    code = """
+        def work():
+            try:
+                while True: echo(1)
+            except RuntimeError: pass
+        threads = [threading.Thread(target=work) for _ in range(3)]
+        for thread in threads: thread.start()
+        try:
+            begun()
+            while True: echo(0)
+        finally:
+            for thread in threads: thread.join()
+    """
+    with TrustedInterpreter(grace=10.0) as session:
+        delays = iter(range(300))
+        session.tools["echo"] = lambda value: value
+        session.tools["begun"] = lambda: threading.Timer(next(delays) * 0.00001, session.interrupt).start()
+        session.execute("import threading\nkept = 1")
+        for _ in range(300):
+            with pytest.raises(CodeExecutionError, match="was interrupted and its variables are kept"):
+                session.execute(textwrap.dedent(code))
+        assert session.execute("kept") == "1"

@@ -198,9 +198,9 @@ class Channel:
                 try:
                     self._lead(waiter, can_be_interrupted)
                 finally:
-                    self._hand_on()
+                    self._hand_on(waiter)
             elif can_be_interrupted:
-                self._interruptibly(waiter.wake.acquire)
+                self._follow(waiter)
             else:
                 waiter.wake.acquire()
 
@@ -220,16 +220,28 @@ class Channel:
         finally:
             self._shield.up = True
 
-    def _hand_on(self) -> None:
-        """Let another waiting thread read from here on."""
+    def _follow(self, waiter: _Waiter) -> None:
+        try:
+            self._interruptibly(waiter.wake.acquire)
+        except BaseException:
+            with self._state:
+                if not self._led:  # it may have been woken to read
+                    self._wake_another(waiter)
+            raise
+
+    def _hand_on(self, waiter: Optional[_Waiter] = None) -> None:
+        """Let another thread read from here on: not the one that leaves, which may be interrupted."""
         with self._state:
             self._led = False
-            for other in self._waiters.values():
-                if other.reply is None and other.wake.locked():
-                    other.wake.release()
-                    return
-            if self._commander is not None and self._commander.wake.locked():
-                self._commander.wake.release()
+            self._wake_another(waiter)
+
+    def _wake_another(self, waiter: Optional[_Waiter]) -> None:
+        for other in self._waiters.values():
+            if other is not waiter and other.reply is None and other.wake.locked():
+                other.wake.release()
+                return
+        if self._commander is not None and self._commander.wake.locked():
+            self._commander.wake.release()
 
     def _read(self, events: Any) -> None:
         """Take in what has come, from wherever it has. The leader only."""
