@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import random
+import signal
 import textwrap
 import threading
 import time
@@ -391,3 +394,42 @@ def test_threads_that_call_when_the_main_one_is_interrupted() -> None:
             with pytest.raises(CodeExecutionError, match="was interrupted and its variables are kept"):
                 session.execute(textwrap.dedent(code))
         assert session.execute("kept") == "1"
+
+
+def test_output_of_a_cell_while_an_earlier_one_waits_for_a_tool(session: TrustedInterpreter) -> None:
+    """The waiting thread reads for the main one: what it has read but not looked at yet counts as told."""
+    release = threading.Event()
+    session.tools["hold"] = lambda: release.wait(60)
+    session.execute("import os, threading\nthreading.Thread(target=hold).start()")
+    for number in range(3000):
+        spent = (0, 200, 500, 1000, 2000)[number % 5]
+        code = f"os.write(1, b'{number}\\n') and None\nfor _ in range({spent}): pass"
+        assert session.execute(code) == str(number)
+    release.set()
+
+
+def test_output_of_a_cell_that_begins_while_the_supervisor_reads(session: TrustedInterpreter) -> None:
+    """What a leftover child prints between cells does not take the next cell's own output with it."""
+    supervisor = session._client._connection.pid
+    stray = "import os, time\nwhile True: os.write(1, b'stray\\\\n'); time.sleep(0.0002)"
+    session.execute(
+        f"import os, subprocess, sys\nchild = subprocess.Popen([sys.executable, '-c', '''{stray}'''])"
+    )
+    ended = threading.Event()
+
+    def hold_up() -> None:
+        while not ended.wait(random.random() * 0.003):
+            os.kill(supervisor, signal.SIGSTOP)
+            ended.wait(random.random() * 0.003)
+            os.kill(supervisor, signal.SIGCONT)
+
+    holding_up = threading.Thread(target=hold_up)
+    holding_up.start()
+    try:
+        for number in range(5000):
+            code = f"os.write(1, b'<{number}>\\n') and None\nfor _ in range(1000): pass"
+            assert f"<{number}>" in session.execute(code)
+    finally:
+        ended.set()
+        holding_up.join()
+    session.execute("child.kill()")
