@@ -433,3 +433,23 @@ def test_output_of_a_cell_that_begins_while_the_supervisor_reads(session: Truste
         ended.set()
         holding_up.join()
     session.execute("child.kill()")
+
+
+def test_worker_that_dies_while_a_copy_of_it_holds_the_line(session: TrustedInterpreter) -> None:
+    """Its end is told at the next step, once, with what is gone; nobody waits for the copy."""
+    code = """
+        import os, threading, time
+        if os.fork() == 0:
+            os.setsid()
+            time.sleep(20)
+            os._exit(0)
+        threading.Timer(0.1, os._exit, (7,)).start()
+    """
+    session.execute("mine = 1")
+    session.execute(textwrap.dedent(code))
+    time.sleep(0.5)
+    begun = time.monotonic()
+    with pytest.raises(CodeExecutionError, match=r"exit 7.*this step was not run.*mine"):
+        session.execute("x = 1")
+    assert time.monotonic() - begun < 5
+    assert session.execute("'mine' in globals()") == "False"

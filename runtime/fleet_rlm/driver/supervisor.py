@@ -383,3 +383,5 @@ class Supervisor:
         self._child = Child(old.generation + 1, self._poll, kept, self._serve_as_worker)
         if cell is not None:
             self._conclude(cell, "lost", why.encode(), {"lost": lost})
+        else:  # or the host would wait on a line that a forked copy of the worker holds open
+            self._say({"type": "done", "id": 0, "outcome": "lost", "worker": self._child.generation})

@@ -217,16 +217,30 @@ class DriverClient:
     def _distrust(self) -> None:
         """Have the worker replaced: it has sent what none may."""
         self._shortcut.leave()
+        elif kind == "done" and arrival.line is None:
+            self._noticed(frame)
         self._send({"type": "replace", "worker": self._worker})
 
     def interrupt(self) -> None:
         """Stop the running cell, if any; its execute ends as ``interrupted``."""
         self._stop("request")
 
+    def _noticed(self, frame: Frame) -> Frame:
+        """Return ``frame``, if it does not say that the worker has ended, though not in the cell under way.
+
+        Raises:
+            LineEndedError: it says so. A forked copy of the worker may hold the line open.
+        """
+        if frame.header["type"] == "done" and frame.header.get("worker", 0) > self._worker:
+            self._inbox.leave_line()
+            raise LineEndedError
+        return frame
+
     def _stop(self, reason: str) -> None:
         if (number := self._running) is not None:
             self._shortcut.pause()
             with contextlib.suppress(SandboxError):
+        self._shortcut.detour()  # if it had ended already, only that tells what became of the cell
                 self._send({"type": "interrupt", "id": number, "reason": reason})
 
     def output(self, step: int) -> str | None:
@@ -274,7 +288,7 @@ class DriverClient:
     def _between_cells(self, deadline: float) -> Frame | None:
         """Return what comes next; None if that was the end of the line."""
         try:
-            return self._calls.next(deadline).frame
+            return self._noticed(self._calls.next(deadline).frame)
         except TimeoutError:
             raise _late(_LATE) from None
         except LineEndedError:
