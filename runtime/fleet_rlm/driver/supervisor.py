@@ -178,8 +178,10 @@ class Supervisor:
         cell = self._underway.now()
         if cell is None:
             cell = Cell.of(header)
-        elif not (cell.is_direct and cell.number == header["id"]):
+        elif cell.number != header["id"]:
             raise FrameError("an execute while another one runs")
+        elif not cell.is_direct:
+            return  # sent again, because the host was interrupted while it sent it
         self._underway.relay(cell)
         if header["worker"] == self._child.generation:
             self._loss = None
