@@ -453,3 +453,28 @@ def test_worker_that_dies_while_a_copy_of_it_holds_the_line(session: TrustedInte
         session.execute("x = 1")
     assert time.monotonic() - begun < 5
     assert session.execute("'mine' in globals()") == "False"
+
+
+def test_line_of_a_host_that_was_forked() -> None:
+    """A copy of the host keeps the old line open; its end must not be taken for news on the new one."""
+    told: list[Any] = []
+
+    def work(session: TrustedInterpreter) -> None:
+        told.extend(session.execute(f"print({number})") for number in range(3))
+
+    with TrustedInterpreter() as session:
+        session.execute("x = 1")
+        copy = os.fork()
+        if copy == 0:
+            time.sleep(30)
+            os._exit(0)
+        try:
+            with pytest.raises(CodeExecutionError, match="exit 3"):
+                session.execute("import os; os._exit(3)")
+            working = threading.Thread(target=work, args=(session,), daemon=True)
+            working.start()
+            working.join(10)
+            assert told == ["0", "1", "2"]
+        finally:
+            os.kill(copy, signal.SIGKILL)
+            os.waitpid(copy, 0)
