@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import random
+import signal
+import socket
 import textwrap
 import threading
 import time
@@ -13,6 +17,7 @@ from dspy.primitives.code_interpreter import CodeExecutionError
 
 from fleet_rlm.interpreter import TrustedInterpreter
 from fleet_rlm.protocol import MAX_CALLS, MAX_DIRECT
+from fleet_rlm.sandboxes.stream import Stream
 from hostile.outcomes import run
 from sandbox_kinds import each_local_kind
 
@@ -330,6 +335,7 @@ def test_calls_without_end_do_not_hide_the_time() -> None:
         with pytest.raises(CodeExecutionError, match=r"after 1 s|forged frames"):
             session.execute(FLOOD)
         assert time.monotonic() - begun < 8
+        # its threads go on, and may take a cell from the line before the driver does
         assert any(run(session, "1").result == "1" for _ in range(20))
 
 
@@ -361,3 +367,165 @@ def test_line_is_no_worse_for_many_sessions() -> None:
     for one in sessions:
         one.shutdown()
     assert said == [True] * 500
+
+
+def test_output_of_a_cell_while_an_earlier_one_waits_for_a_tool(session: TrustedInterpreter) -> None:
+    """The waiting thread reads for the main one: what it has read but not looked at yet counts as told."""
+    release = threading.Event()
+    session.tools["hold"] = lambda: release.wait(60)
+    session.execute("import os, threading\nthreading.Thread(target=hold).start()")
+    for number in range(3000):
+        spent = (0, 200, 500, 1000, 2000)[number % 5]
+        code = f"os.write(1, b'{number}\\n') and None\nfor _ in range({spent}): pass"
+        assert session.execute(code) == str(number)
+    release.set()
+
+
+def test_output_of_a_cell_that_begins_while_the_supervisor_reads(session: TrustedInterpreter) -> None:
+    """What a leftover child prints between cells does not take the next cell's own output with it."""
+    supervisor = session._client._connection.pid
+    stray = "import os, time\nwhile True: os.write(1, b'stray\\\\n'); time.sleep(0.0002)"
+    session.execute(
+        f"import os, subprocess, sys\nchild = subprocess.Popen([sys.executable, '-c', '''{stray}'''])"
+    )
+    ended = threading.Event()
+
+    def hold_up() -> None:
+        while not ended.wait(random.random() * 0.003):
+            os.kill(supervisor, signal.SIGSTOP)
+            ended.wait(random.random() * 0.003)
+            os.kill(supervisor, signal.SIGCONT)
+
+    holding_up = threading.Thread(target=hold_up)
+    holding_up.start()
+    try:
+        for number in range(5000):
+            code = f"os.write(1, b'<{number}>\\n') and None\nfor _ in range(1000): pass"
+            assert f"<{number}>" in session.execute(code)
+    finally:
+        ended.set()
+        holding_up.join()
+    session.execute("child.kill()")
+
+
+def test_worker_that_dies_while_a_copy_of_it_holds_the_line(session: TrustedInterpreter) -> None:
+    """Its end is told at the next step, once, with what is gone; nobody waits for the copy."""
+    code = """
+        import os, threading, time
+        if os.fork() == 0:
+            os.setsid()
+            time.sleep(20)
+            os._exit(0)
+        threading.Timer(0.1, os._exit, (7,)).start()
+    """
+    session.execute("mine = 1")
+    session.execute(textwrap.dedent(code))
+    time.sleep(0.5)
+    begun = time.monotonic()
+    with pytest.raises(CodeExecutionError, match=r"exit 7.*this step was not run.*mine"):
+        session.execute("x = 1")
+    assert time.monotonic() - begun < 5
+    assert session.execute("'mine' in globals()") == "False"
+
+
+def test_line_of_a_host_that_was_forked() -> None:
+    """A copy of the host keeps the old line open; its end must not be taken for news on the new one."""
+    told: list[Any] = []
+
+    def work(session: TrustedInterpreter) -> None:
+        told.extend(session.execute(f"print({number})") for number in range(3))
+
+    with TrustedInterpreter() as session:
+        session.execute("x = 1")
+        copy = os.fork()
+        if copy == 0:
+            time.sleep(30)
+            os._exit(0)
+        try:
+            with pytest.raises(CodeExecutionError, match="exit 3"):
+                session.execute("import os; os._exit(3)")
+            working = threading.Thread(target=work, args=(session,), daemon=True)
+            working.start()
+            working.join(10)
+            assert told == ["0", "1", "2"]
+        finally:
+            os.kill(copy, signal.SIGKILL)
+            os.waitpid(copy, 0)
+
+
+def test_threads_that_call_when_the_main_one_is_interrupted() -> None:
+    """Whoever is interrupted while it reads for all leaves that to another thread, so the step ends by itself."""
+    code = """
+        def work():
+            try:
+                while True: echo(1)
+            except RuntimeError: pass
+        threads = [threading.Thread(target=work) for _ in range(3)]
+        for thread in threads: thread.start()
+        try:
+            begun()
+            while True: echo(0)
+        finally:
+            for thread in threads: thread.join()
+    """
+    with TrustedInterpreter(grace=10.0) as session:
+        delays = iter(range(300))
+        session.tools["echo"] = lambda value: value
+        session.tools["begun"] = lambda: threading.Timer(next(delays) * 0.00001, session.interrupt).start()
+        session.execute("import threading\nkept = 1")
+        for _ in range(300):
+            with pytest.raises(CodeExecutionError, match="was interrupted and its variables are kept"):
+                session.execute(textwrap.dedent(code))
+        assert session.execute("kept") == "1"
+
+
+def test_more_threads_than_calls_are_taken(session: TrustedInterpreter) -> None:
+    """Those that are refused while results are being sent are refused, and nothing worse."""
+    session.tools["nap"] = lambda: time.sleep(0.02)
+    code = f"""
+        import threading
+        said = []
+        def ask():
+            for _ in range(3):
+                try: said.append(nap() is None)
+                except RuntimeError as error: said.append(str(error))
+        threads = [threading.Thread(target=ask) for _ in range({MAX_CALLS} + 300)]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+        del threads
+    """
+    for _ in range(2):
+        session.execute(textwrap.dedent(code))
+        assert int(session.execute("len(said)")) == 3 * (MAX_CALLS + 300)
+        assert (
+            session.execute(f"[one for one in said if one is not True and '{MAX_CALLS:,} calls' not in one]")
+            == "[]"
+        )
+
+
+def test_offer_that_is_interrupted_at_any_moment() -> None:
+    """It leaves nothing locked: closing would wait for ever."""
+    ours, theirs = socket.socketpair()
+    stream, interrupted = Stream(ours), 0
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGVTALRM, interrupt)
+    try:
+        deadline = time.monotonic() + 3
+        while time.monotonic() < deadline:
+            try:
+                signal.setitimer(signal.ITIMER_VIRTUAL, 0.001)
+                while True:
+                    stream.offer(b"x")
+            except KeyboardInterrupt:
+                interrupted += 1
+            theirs.recv(1 << 20)
+            assert stream.offer(b"x"), "it is locked"
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+    assert interrupted > 100
+    stream.close()
+    theirs.close()

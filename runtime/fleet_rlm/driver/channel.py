@@ -12,6 +12,7 @@ import itertools
 import os
 import select
 import struct
+import time
 
 from fleet_rlm.driver.lean import suppress
 from fleet_rlm.protocol import Frame, FrameReader, encode_frame
@@ -28,6 +29,7 @@ _PIECE = 1 << 16
 _ANCILLARY = _socket.CMSG_SPACE(16 * struct.calcsize("i"))
 _REPLIES = frozenset({"result", "text"})
 _NEWS = frozenset({"line", "watched", "interrupt", "signalled"})
+_sleep = time.sleep  # code may put something else in its place
 
 
 class ChannelClosedError(BaseException):
@@ -66,6 +68,11 @@ class Channel:
         self._sending = _thread.allocate_lock()
         self._waiters: Dict[int, _Waiter] = {}
         self._led = False
+        self._reading = (
+            _thread.allocate_lock()
+        )  # held while bytes are on their way from the socket to a notice
+        self._has_heard = False  # whether the supervisor has sent anything since the last cell's end
+        self._relayed = 0  # the last cell whose end went by the supervisor
         self._main = _thread.get_ident()
         self._poll = select.poll()
         self._poll.register(end.fileno(), select.POLLIN)
@@ -75,7 +82,7 @@ class Channel:
         self._pid = os.getpid()
         self._commands: List[Frame] = []
         self._commander: Optional[_Waiter] = None
-        self._interrupted = self._watched = 0
+        self._interrupted = 0
         self._cell = 0
         self._descriptors: List[int] = []
         self.is_direct = False  # whether the last command came by the line
@@ -129,25 +136,39 @@ class Channel:
         data = encode_frame(header, payload)
         with self._sending:
             self._cell = 0
-            if not (is_bare and not self._is_watched(number) and self._write_directly(data)):
+            if not (self._is_unwatched(number) and is_bare and self._write_directly(data)):
+                self._relayed = number
                 self._write(data)
 
-    def _is_watched(self, number: int) -> bool:
-        """Whether the supervisor has said, or may be saying, that it has to do with this cell."""
-        return self._watched == number or bool(self._supervisor.poll(0))
+    def _is_unwatched(self, number: int) -> bool:
+        """Whether the supervisor has sent nothing since the last cell, so it has nothing to do with this one.
+
+        What another thread has just read counts as well, before it has been looked at.
+        """
+        with self._reading:
+            has_heard, self._has_heard = self._has_heard, False
+            if has_heard or self._supervisor.poll(0):
+                self._relayed = number
+                return False
+            return True
 
     def is_interrupted(self, number: int) -> bool:
         """Whether the supervisor has already asked this cell to stop: its signal may have come too early."""
-        if self._supervisor.poll(0):
+        while self._has_unread():
             with self._state:
                 leading, self._led = not self._led, True
             if leading:
                 try:
-                    if self._supervisor.poll(0):  # another thread may have read it meanwhile
-                        self._dispatch(self._receive())
+                    self._hear()
                 finally:
                     self._hand_on()
+            else:
+                _sleep(0)  # the thread that leads has been woken for it
         return self._interrupted == number
+
+    def _has_unread(self) -> bool:
+        with self._reading:
+            return bool(self._supervisor.poll(0))
 
     def request(self, header: Dict[str, Any], payload: bytes = b"") -> Frame:
         """Send a frame that is answered, and wait for the answer. Any thread.
@@ -198,20 +219,15 @@ class Channel:
                 try:
                     self._lead(waiter, can_be_interrupted)
                 finally:
-                    self._hand_on()
+                    self._hand_on(waiter)
             elif can_be_interrupted:
-                self._interruptibly(waiter.wake.acquire)
+                self._follow(waiter)
             else:
                 waiter.wake.acquire()
 
     def _lead(self, waiter: _Waiter, can_be_interrupted: bool) -> None:  # noqa: FBT001 - as _wait computed it
         while waiter.reply is None:
-            if can_be_interrupted:
-                self._read(self._interruptibly(self._poll.poll))
-            elif self._line_fd >= 0:
-                self._read(self._poll.poll())
-            else:
-                self._dispatch(self._receive())
+            self._read(self._interruptibly(self._poll.poll) if can_be_interrupted else self._poll.poll())
 
     def _interruptibly(self, wait: Any) -> Any:
         self._shield.lower()
@@ -220,16 +236,28 @@ class Channel:
         finally:
             self._shield.up = True
 
-    def _hand_on(self) -> None:
-        """Let another waiting thread read from here on."""
+    def _follow(self, waiter: _Waiter) -> None:
+        try:
+            self._interruptibly(waiter.wake.acquire)
+        except BaseException:
+            with self._state:
+                if not self._led:  # it may have been woken to read
+                    self._wake_another(waiter)
+            raise
+
+    def _hand_on(self, waiter: Optional[_Waiter] = None) -> None:
+        """Let another thread read from here on: not the one that leaves, which may be interrupted."""
         with self._state:
             self._led = False
-            for other in self._waiters.values():
-                if other.reply is None and other.wake.locked():
-                    other.wake.release()
-                    return
-            if self._commander is not None and self._commander.wake.locked():
-                self._commander.wake.release()
+            self._wake_another(waiter)
+
+    def _wake_another(self, waiter: Optional[_Waiter]) -> None:
+        for other in self._waiters.values():
+            if other is not waiter and other.reply is None and other.wake.locked():
+                other.wake.release()
+                return
+        if self._commander is not None and self._commander.wake.locked():
+            self._commander.wake.release()
 
     def _read(self, events: Any) -> None:
         """Take in what has come, from wherever it has. The leader only."""
@@ -237,7 +265,12 @@ class Channel:
             if descriptor == self._line_fd:
                 self._read_line()
             else:
-                self._dispatch(self._receive())
+                self._hear()
+
+    def _hear(self) -> None:
+        """Take in what the supervisor has sent, if anything. The leader only."""
+        with self._reading:
+            self._dispatch(self._receive())
 
     def _read_line(self) -> None:
         data = b""
@@ -268,7 +301,9 @@ class Channel:
 
     def _receive(self) -> List[Frame]:
         try:
-            data, ancillary, _flags, _address = self._socket.recvmsg(_PIECE, _ANCILLARY)
+            data, ancillary, _flags, _address = self._socket.recvmsg(_PIECE, _ANCILLARY, _socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return []
         except ConnectionError:
             data, ancillary = b"", []
         if not data:
@@ -276,7 +311,10 @@ class Channel:
         for level, kind, body in ancillary:
             if level == _socket.SOL_SOCKET and kind == _socket.SCM_RIGHTS:
                 self._descriptors += struct.unpack(f"{len(body) // 4}i", body[: len(body) // 4 * 4])
-        return self._frames.feed(data)
+        frames = self._frames.feed(data)
+        late = {"type": "watched", "id": self._relayed}
+        self._has_heard = self._has_heard or not frames or any(frame.header != late for frame in frames)
+        return frames
 
     def _dispatch(self, frames: List[Frame], *, is_direct: bool = False) -> None:
         with self._state:
@@ -293,13 +331,11 @@ class Channel:
 
     def _take_notice(self, header: Dict[str, Any]) -> None:
         """Note what the supervisor wants known at once, whatever the main thread does."""
-        if header["type"] == "watched":
-            self._watched = header["id"]
-        elif header["type"] == "interrupt":
+        if header["type"] == "interrupt":
             self._interrupted = header["id"]
         elif header["type"] == "signalled":
             self._refuse("the step was interrupted")
-        else:
+        elif header["type"] == "line":
             descriptor = self._descriptors.pop(0)
             self._line = _socket.socket(fileno=os.dup(descriptor))  # dup is never inheritable
             os.close(descriptor)

@@ -115,12 +115,23 @@ class Child:
         self._has_closed = not data
         return self._frames.feed(data) if data else None
 
-    def drain(self, take: Callable[[bytes], None]) -> None:
+    @property
+    def is_behind(self) -> bool:
+        """Whether it has yet to be sent something, because it does not read."""
+        return bool(self._queue)
+
+    def drain(self, take: Callable[[bytes], None], before: Optional[Callable[[], None]] = None) -> None:
         """Pass on what it and its own children have written so far.
 
         At most as much as the pipe holds: a worker that writes without end must not hold up the supervisor.
+
+        Args:
+            take: called with what has been read.
+            before: called before each look.
         """
         for _ in range(_PIPE_BYTES // _PIECE + 1):
+            if before is not None:
+                before()
             try:
                 data = os.read(self.pipe, _PIECE)
             except BlockingIOError:

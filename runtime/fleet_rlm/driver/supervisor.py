@@ -178,8 +178,10 @@ class Supervisor:
         cell = self._underway.now()
         if cell is None:
             cell = Cell.of(header)
-        elif not (cell.is_direct and cell.number == header["id"]):
+        elif cell.number != header["id"]:
             raise FrameError("an execute while another one runs")
+        elif not cell.is_direct:
+            return  # sent again, because the host was interrupted while it sent it
         self._underway.relay(cell)
         if header["worker"] == self._child.generation:
             self._loss = None
@@ -288,12 +290,22 @@ class Supervisor:
 
     def _drain(self, child: Child) -> None:
         """Take in what it has printed; what belongs to no cell goes."""
-        self._underway.now()
-        child.drain(self._take)
+        child.drain(self._take, self._foretell)
+
+    def _foretell(self) -> None:
+        """Before its pipe is read: have the worker know that the end of a cell must come here as well.
+
+        Also of one that begins just now. If it has not read all that it was sent, it will see that.
+        """
+        if self._child.is_behind:
+            self._child.flush()
+        if self._underway.now() is None and not self._child.is_behind:
+            self._watch(0)
 
     def _take(self, data: bytes) -> None:
-        if self._underway.cell is not None:
-            self._underway.cell.take(data)
+        cell = self._underway.now()  # which may have begun since
+        if cell is not None:
+            cell.take(data)
 
     def _finish(self, frame: Frame) -> bool:
         """End the cell as the worker reports it; False if none was running under that number."""
@@ -360,7 +372,7 @@ class Supervisor:
         """Put a fresh worker in the place of a dead, mad or deaf one, and conclude its cell."""
         old, cell = self._child, self._underway.now()
         status = self._end_child()
-        old.drain(self._take)
+        old.drain(lambda data: None if cell is None else cell.take(data))
         if not old.is_up:
             self._say({"type": "fault"}, b"the worker did not start: " + old.last_words)
             raise BrokenPipeError
@@ -373,3 +385,5 @@ class Supervisor:
         self._child = Child(old.generation + 1, self._poll, kept, self._serve_as_worker)
         if cell is not None:
             self._conclude(cell, "lost", why.encode(), {"lost": lost})
+        else:  # or the host would wait on a line that a forked copy of the worker holds open
+            self._say({"type": "done", "id": 0, "outcome": "lost", "worker": self._child.generation})

@@ -121,15 +121,11 @@ class DriverClient:
             "worker": self._worker,
         }
         data = encode_frame(header, code.encode("utf-8", "surrogatepass"))
-        connection = self._live()
+        self._live()
         self._calls.begin_cell(self.interrupt)
         self._running = self._number
         try:
-            if not self._shortcut.send(header, data):
-                connection.send(data)
-            if begun is not None:
-                begun()
-            done = self._until_done(limits)
+            done = self._until_done(header, data, limits, begun)
             self._learn(done)
         finally:
             self._running = None
@@ -161,13 +157,26 @@ class DriverClient:
             self._shortcut.leave()
         self._shortcut.learn(self._worker)
 
-    def _until_done(self, limits: Limits) -> Frame:
+    def _until_done(
+        self, header: dict[str, Any], data: bytes, limits: Limits, begun: Callable[[], None] | None
+    ) -> Frame:
+        is_sent = False
         try:
+            self._send_cell(header, data)
+            is_sent = True
+            if begun is not None:
+                begun()
             return self._pump(limits)
         except KeyboardInterrupt:
+            if not is_sent:  # it may have been all the same; then this one is dropped
+                self._send_cell(header, data)
             self.interrupt()
             self._pump(limits, is_interrupted=True)
             raise
+
+    def _send_cell(self, header: dict[str, Any], data: bytes) -> None:
+        if not self._shortcut.send(header, data):
+            self._live().send(data)
 
     def _pump(self, limits: Limits, *, is_interrupted: bool = False) -> Frame:
         """Answer tool calls until the cell's terminal frame arrives; interrupt it when its time is up."""
@@ -208,16 +217,30 @@ class DriverClient:
             return frame
         if kind == "call":
             self._calls.begin(arrival)
+        elif kind == "done" and arrival.line is None:
+            self._noticed(frame)
         elif kind == "fault":
             raise SandboxError(f"the driver gave up: {_text(frame.payload)}")
         elif arrival.line is not None:
             raise LineBrokenError
         return None
 
+    def _noticed(self, frame: Frame) -> Frame:
+        """Return ``frame``, if it does not say that the worker has ended, though not in the cell under way.
+
+        Raises:
+            LineEndedError: it says so. A forked copy of the worker may hold the line open.
+        """
+        if frame.header["type"] == "done" and frame.header.get("worker", 0) > self._worker:
+            self._inbox.leave_line()
+            raise LineEndedError
+        return frame
+
     def _distrust(self) -> None:
         """Have the worker replaced: it has sent what none may."""
         self._shortcut.leave()
         self._send({"type": "replace", "worker": self._worker})
+        self._shortcut.detour()  # if it had ended already, only that tells what became of the cell
 
     def interrupt(self) -> None:
         """Stop the running cell, if any; its execute ends as ``interrupted``."""
@@ -274,7 +297,7 @@ class DriverClient:
     def _between_cells(self, deadline: float) -> Frame | None:
         """Return what comes next; None if that was the end of the line."""
         try:
-            return self._calls.next(deadline).frame
+            return self._noticed(self._calls.next(deadline).frame)
         except TimeoutError:
             raise _late(_LATE) from None
         except LineEndedError:

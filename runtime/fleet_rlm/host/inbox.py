@@ -60,7 +60,9 @@ class Inbox:
     def leave_line(self) -> None:
         """Close the line, if there is one."""
         line, self._line = self._line, None
-        if line is not None:
+        if line is not None and self._epoll is not None:
+            with contextlib.suppress(OSError):  # closing is not enough if this process has been forked
+                self._epoll.unregister(self._line_descriptor)
             line.stream.close()
 
     def take(self, deadline: float | None) -> Arrival:

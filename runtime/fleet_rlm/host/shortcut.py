@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from fleet_rlm.host.line import Line, Slate
@@ -48,14 +49,14 @@ class Shortcut:
         if line.stream.offer(data):
             self._sent = data
             return True
-        slate.wipe()
-        return False
+        return False  # it stays on the slate: it may have been interrupted already
 
     def end(self) -> None:
         """The cell is under way no more."""
         self._sent = None
-        if self._slate is not None:
-            self._slate.wipe()
+        slate = self._slate  # which close() may take away at any time
+        if slate is not None:
+            slate.wipe()
 
     def pause(self) -> None:
         """Something was sent to the supervisor that must have had its effect before the next cell."""
@@ -71,17 +72,18 @@ class Shortcut:
         """Give ``worker`` a line if it had none."""
         if worker != self._lined and self._stream is not None:
             self._lined = worker
-            self._open(self._stream, Line(worker))
+            with contextlib.suppress(OSError):  # no descriptor is free; cells go by the supervisor as well
+                self._slate = self._slate or Slate()
+                self._open(self._stream, Line(worker), self._slate)
 
-    def _open(self, stream: Stream, line: Line) -> None:
-        self._slate = self._slate or Slate()
+    def _open(self, stream: Stream, line: Line, slate: Slate) -> None:
         try:
-            stream.hand_over(_LINE, [line.theirs.fileno(), self._slate.descriptor])
-        except OSError:  # the driver is gone, as the next cell will say
-            line.stream.close()
+            self._inbox.watch(line)
+            stream.hand_over(_LINE, [line.theirs.fileno(), slate.descriptor])
+        except OSError:  # or the driver is gone, as the next cell will say
+            self._inbox.leave_line()
         else:
             self._line = line
-            self._inbox.watch(line)
             self._is_paused = True
         finally:
             line.theirs.close()

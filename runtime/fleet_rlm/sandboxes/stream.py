@@ -24,7 +24,9 @@ class Stream:
 
     def __init__(self, end: socket.socket) -> None:
         self._socket = end
-        self._sending = threading.Lock()
+        self._sending = threading.Lock()  # held for a whole send, which may wait
+        self._offering = threading.Lock()  # held while nothing waits
+        self._is_midway = False  # whether part of a frame has been sent and the rest has not
 
     def fileno(self) -> int:
         """Return the descriptor, or -1 once closed."""
@@ -44,19 +46,26 @@ class Stream:
             self._send_or_tell(data, before_waiting)
             return
         with self._sending:
-            self._socket.sendall(data)
+            self._send_whole(data)
 
     def _send_or_tell(self, data: bytes, before_waiting: Callable[[], None]) -> None:
         if not self._sending.acquire(blocking=False):
             before_waiting()
             self._sending.acquire()
         try:
-            sent = self._send_now(data)
-            if sent < len(data):
-                before_waiting()
-                self._socket.sendall(data[sent:])
+            self._send_whole(data, before_waiting)
         finally:
             self._sending.release()
+
+    def _send_whole(self, data: bytes, before_waiting: Callable[[], None] | None = None) -> None:
+        with self._offering:
+            sent = self._send_now(data)
+            self._is_midway = sent < len(data)
+        if sent < len(data):
+            if before_waiting is not None:
+                before_waiting()
+            self._socket.sendall(memoryview(data)[sent:])
+            self._is_midway = False
 
     def _send_now(self, data: bytes) -> int:
         """Send what goes without waiting; return how many bytes that were."""
@@ -71,14 +80,12 @@ class Stream:
         Args:
             data: so little that a socket takes all of it or nothing.
         """
-        if not self._sending.acquire(blocking=False):
-            return False
-        try:
-            return self._send_now(data) == len(data)
-        except OSError:
-            return False
-        finally:
-            self._sending.release()
+        # trying for the lock of a whole send would not do: interrupted just after, it would hold it for ever
+        with self._offering:
+            try:
+                return not self._is_midway and self._send_now(data) == len(data)
+            except OSError:
+                return False
 
     def hand_over(self, data: bytes, descriptors: Sequence[int]) -> None:
         """Send ``data`` with descriptors, which stay open here.
@@ -87,8 +94,10 @@ class Stream:
             OSError: the other end is gone.
         """
         with self._sending:
+            self._is_midway = True
             sent = socket.send_fds(self._socket, [data], descriptors)
             self._socket.sendall(data[sent:])
+            self._is_midway = False
 
     def receive(self) -> bytes:
         """Wait for bytes and return them; ``b""`` when the other end is gone.
