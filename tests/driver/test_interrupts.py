@@ -119,3 +119,30 @@ def test_second_execute_at_once_is_refused() -> None:
         thread.join()
         assert results == ["True"]
         assert session.execute("2") == "2"
+
+
+@pytest.mark.parametrize("is_direct", [True, False])
+def test_host_that_is_interrupted_just_after_it_sent_a_cell(*, is_direct: bool) -> None:
+    """The cell is stopped, it does not run twice, and the next one is not taken for it."""
+    with TrustedInterpreter(grace=5.0) as session:
+        session.execute("import time\nkept = count = 0")
+        client = session._client
+        for number in range(1, 20):
+            session.execute("kept = 41")
+            way = client._shortcut._line.stream if is_direct else client._connection
+            name = "offer" if is_direct else "send"
+            send = getattr(way, name)
+
+            def send_and_be_interrupted(data: bytes, way=way, name=name, send=send) -> bool:
+                send(data)
+                setattr(way, name, send)
+                raise KeyboardInterrupt
+
+            setattr(way, name, send_and_be_interrupted)
+            if not is_direct:
+                client._shortcut.pause()
+            with pytest.raises(KeyboardInterrupt):
+                session.execute("count += 1\nwhile True: pass")
+            told = session.execute("kept, count")
+            assert told.startswith("(41, ")
+            assert int(told[5:-1]) <= number
