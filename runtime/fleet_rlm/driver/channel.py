@@ -68,9 +68,7 @@ class Channel:
         self._sending = _thread.allocate_lock()
         self._waiters: Dict[int, _Waiter] = {}
         self._led = False
-        self._reading = (
-            _thread.allocate_lock()
-        )  # held while bytes are on their way from the socket to a notice
+        self._reading = _thread.allocate_lock()  # held from reading the supervisor until it is noticed
         self._has_heard = False  # whether the supervisor has sent anything since the last cell's end
         self._relayed = 0  # the last cell whose end went by the supervisor
         self._main = _thread.get_ident()
