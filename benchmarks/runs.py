@@ -54,7 +54,7 @@ def batch(*, quick: bool) -> list[Row]:
         with dspy.context(lm=model):
             return float(rlm(text="short").seconds)
 
-    widths = (DEFAULT_CONCURRENCY, 40, 64)
+    widths = (DEFAULT_CONCURRENCY, 64)
     contenders = {f"ours, {width}": (lambda width=width: sample(RLM, concurrency=width)) for width in widths}
     seconds = in_turns({**contenders, _DSPY: lambda: sample(dspy.RLM)}, 3 if quick else 7)
     return [
