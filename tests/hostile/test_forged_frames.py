@@ -106,7 +106,7 @@ def _forge(sessions: Sessions, session: Any, name: str) -> None:
     ended = run(session, WRITE.replace("FORGED", FORGERIES[name]), {"doc": DOCUMENT}, interrupt_after=1.5)
     assert ended.error is None or type(ended.error) in (CodeExecutionError, SyntaxError), ended
     assert not isinstance(ended.result, FinalOutput)
-    for _ in range(2):  # a forged end is followed by the real one, for which the worker is replaced
+    for _ in range(8):  # a forged end is followed by the real one, and by what is left on the line
         run(session, "1", interrupt_after=1.5)
     session.execute("kept = 41", {"doc": DOCUMENT})
     sessions.check(session, keeps_state=True)

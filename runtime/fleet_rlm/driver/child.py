@@ -46,6 +46,7 @@ class Child:
         self.is_up = False
         self.last_words = b""
         self._is_reaped = self._has_closed = False
+        self._heeded = select.POLLIN
         self._poll = poll
         self._frames = FrameReader(MAX_GUEST_PAYLOAD)
         self._queue: List[Tuple[memoryview, Optional[List[int]]]] = []
@@ -71,7 +72,7 @@ class Child:
         sent = 0 if self._queue else self._offer(data, descriptors)
         if sent < len(data):
             self._queue.append((memoryview(data)[sent:], None if sent else descriptors))
-            self._poll.modify(self.socket, select.POLLIN | select.POLLOUT)
+            self._poll.modify(self.socket, self._heeded | select.POLLOUT)
 
     def hand_over(self, data: bytes, descriptor: int) -> None:
         """Give it a descriptor for good, with the frame that says what for; just close it if it is busy."""
@@ -87,7 +88,13 @@ class Child:
             if sent < len(data):
                 self._queue.insert(0, (data[sent:], None if sent else descriptors))
                 return
-        self._poll.modify(self.socket, select.POLLIN)
+        self._poll.modify(self.socket, self._heeded)
+
+    def heed(self, events: int) -> None:
+        """Have the poll tell of what it sends, ``select.POLLIN``, or not, 0."""
+        if events != self._heeded:
+            self._heeded = events
+            self._poll.modify(self.socket, events | (select.POLLOUT if self._queue else 0))
 
     def _offer(self, data: Any, descriptors: Optional[List[int]]) -> int:
         """Send what it takes now; return how many bytes that were."""

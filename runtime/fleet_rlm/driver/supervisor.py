@@ -47,6 +47,7 @@ class Supervisor:
         self._underway = Underway(self._watch)
         self._probe: Dict[str, str] = {}
         self._calls: Set[int] = set()  # the worker's calls that the host has not answered
+        self._is_held_up = False
         self._loss: Optional[_Loss] = None  # the first that the host may not know of
 
     def run(self) -> None:
@@ -89,9 +90,21 @@ class Supervisor:
             self._drain(child)
             self._listen()  # its last words; a forked copy of it may hold its socket open
             self._replace()
-        if self._upstream.input in events and not self._hear():
+        if not self._exchange(events.get(self._upstream.input, 0)):
             return False
         return self._on_time() if waiting else True
+
+    def _exchange(self, event: int) -> bool:
+        """Send and receive; what the worker says waits for a host that does not read. False if it is gone."""
+        if event & select.POLLOUT:
+            self._upstream.flush()
+        goes_on = not event & ~select.POLLOUT or self._hear()
+        if self._upstream.is_behind != self._is_held_up:
+            self._is_held_up = self._upstream.is_behind
+            wanted = select.POLLIN | (select.POLLOUT if self._is_held_up else 0)
+            self._poll.modify(self._upstream.input, wanted)
+        self._child.heed(0 if self._is_held_up else select.POLLIN)
+        return goes_on
 
     def _attend(self, event: int) -> None:
         """Handle what has happened on the worker's socket."""

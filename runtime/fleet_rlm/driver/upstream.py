@@ -22,6 +22,7 @@ class Upstream:
     def __init__(self, fd: Optional[int]) -> None:
         self.descriptors: List[int] = []
         self._socket = None if fd is None else _socket.socket(fileno=os.dup(fd))  # dup is never inheritable
+        self._queue: List[memoryview] = []
         self.input = os.dup(0) if self._socket is None else self._socket.fileno()
         self._output = os.dup(1)
         null = os.open(os.devnull, os.O_RDWR)
@@ -42,15 +43,37 @@ class Upstream:
                 self.descriptors += struct.unpack(f"{len(body) // 4}i", body[: len(body) // 4 * 4])
         return data
 
-    def send(self, data: bytes) -> None:
-        """Write all of ``data``.
+    @property
+    def is_behind(self) -> bool:
+        """Whether the host has yet to read what it was sent."""
+        return bool(self._queue)
+
+    def flush(self) -> None:
+        """Send what is queued, as far as the host takes it.
 
         Raises:
             OSError: the host is gone.
         """
-        if self._socket is not None:
-            self._socket.sendall(data)
-            return
+        while self._queue and self._socket is not None:
+            data = self._queue[0]
+            try:
+                sent = self._socket.send(data, _socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                return
+            self._queue[:1] = [data[sent:]] if sent < len(data) else []
+
+    def send(self, data: bytes) -> None:
+        """Write all of ``data``; to a socket now as far as the host reads, the rest when it does.
+
+        A host may be waiting in turn for what it sends to be read, so nobody waits for the other.
+
+        Raises:
+            OSError: the host is gone.
+        """
         view = memoryview(data)
+        if self._socket is not None:
+            self._queue.append(view)
+            self.flush()
+            return
         while view:
             view = view[os.write(self._output, view) :]
