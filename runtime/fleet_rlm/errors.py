@@ -10,7 +10,8 @@
     │   └── ConfinementError         6   no confinement held, so nothing was run
     ├── ModelError                   7   a language model refused, failed or is missing
     ├── RunTimeoutError              8   the run took longer than it was given
-    └── SessionError                 9   a session that is not there, or has ended
+    └── SessionError                 9   a session that cannot be used, or told from others
+        ├── EndedSessionError        9   it has ended, or there was none of its name
         ├── SessionBusyError         9   somebody else's code runs in it now
         └── SilentSessionError       9   its process is there and does not answer
 
@@ -26,6 +27,7 @@ __all__ = [
     "ConfigurationError",
     "ConfinementError",
     "DocumentError",
+    "EndedSessionError",
     "FleetError",
     "ModelError",
     "RunTimeoutError",
@@ -94,9 +96,13 @@ class RunTimeoutError(FleetError):
 
 
 class SessionError(FleetError):
-    """A session does not exist, has ended, or cannot be told from others."""
+    """A session does not exist, has ended, cannot be used, or cannot be told from others."""
 
     exit_code = 9
+
+
+class EndedSessionError(SessionError):
+    """The session has ended, or there was none of its name."""
 
 
 class SessionBusyError(SessionError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import errno
 import os
 import signal
 import socket
@@ -12,9 +13,10 @@ import sys
 import threading
 from pathlib import Path
 
+import psutil
 import pytest
 
-from fleet_rlm.errors import SessionBusyError, SessionError
+from fleet_rlm.errors import SessionBusyError, SessionError, SilentSessionError
 from fleet_rlm.protocol import encode_frame
 
 LOOP = "import time\nwhile True: time.sleep(0.01)"
@@ -217,11 +219,18 @@ def test_silent_clients(handle, connected):
     assert handle.execute("print('fine')")["output"] == "fine\n"
 
 
-def test_too_many_clients(handle, connected, wait_until):
+def test_too_many_clients(box, handle, connected, wait_until):
     """There is an end to how many connect at once; it is said, and it passes."""
     ends = [connected() for _ in range(220)]
     with pytest.raises(SessionBusyError, match="clients at once"):
         handle.status()
+    with pytest.raises(SessionBusyError, match="clients at once"):  # also if it hangs up during the request
+        handle.execute("#" * 10_000_000)
+    with pytest.raises(SessionBusyError):  # not as if it had ended
+        handle.stop()
+    (listed,) = box.sessions.all()
+    assert (listed["state"], "clients at once" in box("list").out) == ("busy", True)
+    assert box.sessions.find().name == handle.name
     for end in ends:
         end.close()
 
@@ -232,6 +241,27 @@ def test_too_many_clients(handle, connected, wait_until):
 
     wait_until(is_served)
     assert handle.execute("print('fine')")["output"] == "fine\n"
+
+
+def test_a_session_that_does_not_accept_yet(handle, monkeypatch):
+    """Whoever comes while as many wait to be accepted as can waits, too, and does not take it for ended."""
+    broker = psutil.Process(handle.record.pid)
+    broker.suspend()
+    ends = []
+    try:
+        while not ends or ends[-1].connect_ex(handle.record.address) != errno.EAGAIN:
+            ends.append(socket.socket(socket.AF_UNIX))
+            ends[-1].settimeout(0)
+        with monkeypatch.context() as patch:
+            patch.setattr("fleet_rlm.sessions.client._PROMPT_SECONDS", 0.1)
+            with pytest.raises(SilentSessionError):
+                handle.status()
+        threading.Timer(0.2, broker.resume).start()
+        assert handle.status()["state"] == "idle"
+    finally:
+        broker.resume()
+        for end in ends:
+            end.close()
 
 
 def test_twenty_clients(handle):

@@ -336,6 +336,7 @@ def test_another_version(box):
     for command in ("vars", "stop"):
         ended = box(command, "-s", "elder")
         assert (ended.code, f"kill {handle.record.pid}" in ended.err) == (9, True)
+    assert f"kill {handle.record.pid}" in box("list").out
     handle.stop()
 
 

@@ -335,8 +335,8 @@ def _show_report(report: dict[str, Any]) -> None:
 
 def _line(one: dict[str, Any]) -> str:
     head = f"{one['session']:<24} {one['state']:<6} {one['sandbox']:<8}"
-    if one["state"] == "silent":
-        return f"{head} its process does not answer; end it: kill -9 {one['pid']}"
+    if "error" in one:
+        return f"{head} {one['error']}"
     if one["ended"]:
         return f"{head} {one['ended']['why']}"
     used, limits = one["used"], one["limits"]

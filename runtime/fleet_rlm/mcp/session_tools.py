@@ -144,8 +144,7 @@ def _status(place: Place, name: str | None) -> Result:
     rows = [row for row in place.sessions.all() if name in (None, row["session"])]
     live = [row for row in rows if row["state"] != "ended"]
     here = [row for row in live if row["folder"] == place.folder]
-    blocks = [_block(place, row) for row in live if row["state"] != "silent"]
-    blocks += [f"session {row['session']}: does not answer" for row in live if row["state"] == "silent"]
+    blocks = [_block(place, row) for row in live]
     blocks += [
         f"session {row['session']}: ended ({row['ended']['why']}), {row['folder']}"
         for row in rows
@@ -161,6 +160,8 @@ def _status(place: Place, name: str | None) -> Result:
 
 
 def _block(place: Place, row: Mapping[str, Any]) -> str:
+    if "error" in row:
+        return f"session {row['session']}: {row['error']}"
     try:
         handle = place.sessions.find(row["session"])
         variables = _variables(handle.variables()["variables"])

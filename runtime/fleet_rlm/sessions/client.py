@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import socket
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fleet_rlm.errors import SessionError, SilentSessionError
+from fleet_rlm.errors import EndedSessionError, SessionError, SilentSessionError
 from fleet_rlm.protocol import FrameError
 from fleet_rlm.sessions.wire import SESSIONS, Connection, error_of
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Call", "Handle"]
 
 _PROMPT_SECONDS = 10.0  # a broker answers at once, also while code runs; the machine may be busy
+_AGAIN_SECONDS = 0.01
 _STOP_SECONDS = 60.0  # a sandbox at Modal takes a while to end
 
 ASK_CHARS = 60_000
@@ -34,13 +37,15 @@ class Call:
     Args:
         connection: of its own.
         lost: makes the error for a session that ended without an answer.
-        remedy: for a session that does not answer at all.
+        silent: makes the error for a session that does not answer at all.
     """
 
-    def __init__(self, connection: Connection, lost: Callable[[], SessionError], remedy: str) -> None:
+    def __init__(
+        self, connection: Connection, lost: Callable[[], SessionError], silent: Callable[[], SessionError]
+    ) -> None:
         self._connection = connection
         self._lost = lost
-        self._remedy = remedy
+        self._silent = silent
 
     def result(self, on_event: OnEvent | None = None) -> dict[str, Any]:
         """Wait for the answer.
@@ -65,7 +70,7 @@ class Call:
             except FrameError as error:
                 raise SessionError(f"The session answers nonsense: {error}.") from None
             except TimeoutError:
-                raise SilentSessionError("The session does not answer.", remedy=self._remedy) from None
+                raise self._silent() from None
         raise self._lost()
 
     def cancel(self) -> None:
@@ -98,19 +103,34 @@ class Handle:
         """Send a request; ``patience`` is how many seconds its answer may take, None for any.
 
         Raises:
-            SessionError: the session has ended, or was started by another version.
+            SessionError: the session has ended, does not answer, or was started by another version.
         """
         self._check_version()
-        end = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        end.settimeout(patience)
-        connection = Connection(end)
+        connection = Connection(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
         try:
-            end.connect(self.record.address)
-            connection.send({"type": operation, **(arguments or {})}, payload)
-        except OSError:
-            end.close()
-            raise self._lost() from None
-        return Call(connection, self._lost, f"End it: kill -9 {self.record.pid}")
+            self._connect(connection.end, patience)
+            with contextlib.suppress(ConnectionError):  # it hung up, and may have said why: the answer tells
+                connection.send({"type": operation, **(arguments or {})}, payload)
+        except TimeoutError:
+            connection.close()
+            raise self._silent() from None
+        except BaseException:
+            connection.close()
+            raise
+        return Call(connection, self._lost, self._silent)
+
+    def _connect(self, end: socket.socket, patience: float | None) -> None:
+        end.settimeout(patience)
+        until = time.monotonic() + (patience or 0.0)
+        while (problem := end.connect_ex(self.record.address)) == errno.EAGAIN:
+            if time.monotonic() > until:  # as many wait to be accepted as can
+                raise TimeoutError
+            time.sleep(_AGAIN_SECONDS)
+        if problem:
+            raise self._lost()
+
+    def _silent(self) -> SilentSessionError:
+        return SilentSessionError("The session does not answer.", remedy=f"End it: kill -9 {self.record.pid}")
 
     def load(
         self,
@@ -194,14 +214,12 @@ class Handle:
         """End the session and wait until it has ended; nothing if it has already.
 
         Raises:
-            SessionError: it was started by another version, or does not answer.
+            SessionError: it was started by another version, does not answer, or has too many clients.
         """
         self._check_version()
         try:
             self.begin("stop", patience=_STOP_SECONDS).result()
-        except SilentSessionError:
-            raise
-        except SessionError:  # how a session that has ended is told
+        except EndedSessionError:
             return
 
     def _check_version(self) -> None:

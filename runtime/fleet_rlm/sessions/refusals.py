@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fleet_rlm.errors import SessionBusyError, SessionError
+from fleet_rlm.errors import EndedSessionError, SessionBusyError, SessionError
 
 __all__ = ["MOST_CLIENTS", "busy", "crowded", "over", "withdrawn"]
 
@@ -31,6 +31,8 @@ def withdrawn() -> SessionError:
     return SessionError("The request was cancelled before its turn.")
 
 
-def over(name: str, why: str) -> SessionError:
+def over(name: str, why: str) -> EndedSessionError:
     """The session has ended."""
-    return SessionError(f"The session {name} has ended: {why}.", remedy="Start it anew with `session load`.")
+    return EndedSessionError(
+        f"The session {name} has ended: {why}.", remedy="Start it anew with `session load`."
+    )

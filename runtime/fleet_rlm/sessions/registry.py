@@ -7,11 +7,12 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from fleet_rlm.errors import SessionError, SilentSessionError
+from fleet_rlm.errors import EndedSessionError, SessionBusyError, SessionError
 from fleet_rlm.sessions.client import Handle
 from fleet_rlm.sessions.options import StartOptions
 from fleet_rlm.sessions.records import Shelf, check_name, describe, name_for, removed_on_failure
 from fleet_rlm.sessions.spawning import inherited_folder, spawn
+from fleet_rlm.sessions.wire import SESSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -143,10 +144,10 @@ class Sessions:
         if record.ended is None:
             try:
                 return self._handle(record).status()
-            except SilentSessionError:
-                return {**describe(record), "state": "silent", "pid": record.pid}
-            except SessionError:
+            except SessionError as error:
                 record = self._shelf.read(record.session) or record
+                if record.ended is None:
+                    return {**describe(record), **_unknown(record, error)}
         return describe(record)
 
     def _live_in(self, folder: str) -> list[Record]:
@@ -154,37 +155,46 @@ class Sessions:
         return [record for record in live if self._is_alive(record)]
 
     def _is_alive(self, record: Record) -> bool:
+        """Whether a session can be used, now or later."""
+        if record.protocol != SESSIONS:
+            return False
         try:
             self._handle(record).status()
-        except SilentSessionError:
-            return True
-        except SessionError:
+        except EndedSessionError:
             return False
+        except SessionError:  # it is silent or crowded
+            return True
         return True
 
     def _handle(self, record: Record) -> Handle:
         return Handle(record, partial(self._lost, record))
 
-    def _lost(self, record: Record) -> SessionError:
+    def _lost(self, record: Record) -> EndedSessionError:
         """A broker does not answer: see what it wrote, else write that it was killed."""
         deadline = time.monotonic() + _CLAIM_SECONDS
         while True:
             now = self._shelf.read(record.session)
             if now is None or now.ended or now.pid != record.pid:
                 break
-            if self._shelf.bury(record) is not None or time.monotonic() > deadline:
+            try:
+                buried = self._shelf.bury(record)
+            except SessionError as error:
+                return EndedSessionError(
+                    f"The session {record.session} has ended, but {error.message}", remedy=error.remedy
+                )
+            if buried is not None or time.monotonic() > deadline:
                 now = self._shelf.read(record.session)
                 break
             time.sleep(0.02)
         return self._absent(record.session, now)
 
-    def _absent(self, name: str, record: Record | None) -> SessionError:
+    def _absent(self, name: str, record: Record | None) -> EndedSessionError:
         if record is None or record.ended is None:
-            return SessionError(
+            return EndedSessionError(
                 f"There is no session {name}.", remedy="`fleet-rlm session list` shows those there are."
             )
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.ended.at))
-        return SessionError(
+        return EndedSessionError(
             f"The session {name} ended at {when}: {record.ended.why}.",
             remedy="Its variables are gone; load the documents anew with `fleet-rlm session load`.",
         )
@@ -230,6 +240,12 @@ class Sessions:
             self._shelf.end(earlier, "its process was killed (noticed at that time)")
         for left in ("record.json", "socket"):
             (self._shelf.folder(name) / left).unlink(missing_ok=True)
+
+
+def _unknown(record: Record, error: SessionError) -> dict[str, Any]:
+    """What stands for the status of a session that does not tell it."""
+    state = "busy" if isinstance(error, SessionBusyError) else "silent"
+    return {"state": state, "pid": record.pid, "error": str(error)}
 
 
 def _names(records: list[Record]) -> str:
