@@ -16,6 +16,7 @@ from fleet_rlm.protocol import MAX_CALLS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from fleet_rlm.host.inbox import Inbox
     from fleet_rlm.host.line import Arrival
@@ -31,12 +32,20 @@ class Calls:
         connection: to the driver.
         inbox: what comes from it.
         invoke: called as ``invoke(name, args, kwargs)`` on a tool thread; each call under way has its own.
+        waiting: entered while the execute's own thread waits.
     """
 
-    def __init__(self, connection: Connection, inbox: Inbox, invoke: Callable[..., Any]) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        inbox: Inbox,
+        invoke: Callable[..., Any],
+        waiting: AbstractContextManager[None],
+    ) -> None:
         self._connection = connection
         self._inbox = inbox
         self._invoke = invoke
+        self._waiting = waiting
         self._threads = ToolThreads()
         descriptor = inbox.descriptor
         self._lead = Lead(descriptor) if descriptor is not None and Lead.is_possible() else None
@@ -59,11 +68,11 @@ class Calls:
     def next(self, deadline: float | None) -> Arrival:
         """Return what comes next, as soon as no tool thread reads any more; raises as ``Inbox.take`` does."""
         if self._lead is not None:
-            self._lead.regain(deadline)
+            self._lead.regain(deadline, self._waiting)
         failed, self._failed = self._failed, None
         if failed is not None:
             raise failed
-        return self._inbox.take(deadline)
+        return self._inbox.take(deadline, self._waiting)
 
     def begin(self, call: Arrival) -> None:
         """Have a tool thread answer this call.

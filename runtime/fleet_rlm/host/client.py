@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fleet_rlm.errors import SandboxError, UsageError
 from fleet_rlm.host.calls import Calls
 from fleet_rlm.host.inbox import Inbox
+from fleet_rlm.host.interrupts import Interrupts
 from fleet_rlm.host.line import LineBrokenError, LineEndedError
 from fleet_rlm.host.outcome import Limits, Outcome
 from fleet_rlm.host.shortcut import Shortcut
@@ -49,6 +50,7 @@ class DriverClient:
         self._configured: tuple[list[str], list[dict[str, Any]] | None] | None = None
         self._number = 0
         self._running: int | None = None
+        self._interrupts = Interrupts()
         self._worker = 1  # the one whose state the next cell counts on
         self.ready: dict[str, Any] = {}
 
@@ -60,7 +62,7 @@ class DriverClient:
         """
         self._connection = connection = self._sandbox.open()
         self._inbox = Inbox(connection, MAX_GUEST_PAYLOAD + self._limits.output * 8)
-        self._calls = Calls(connection, self._inbox, self._invoke)
+        self._calls = Calls(connection, self._inbox, self._invoke, self._interrupts)
         self._shortcut = Shortcut(connection, self._inbox)
         try:
             frame = self._inbox.take(time.monotonic() + self._sandbox.start_timeout).frame
@@ -124,6 +126,7 @@ class DriverClient:
         self._live()
         self._calls.begin_cell(self.interrupt)
         self._running = self._number
+        self._interrupts.defer()
         try:
             done = self._until_done(header, data, limits, begun)
             self._learn(done)
@@ -131,6 +134,7 @@ class DriverClient:
             self._running = None
             self._shortcut.end()
             raised = self._calls.end_cell()
+            self._interrupts.release()
         if raised is not None:
             raise raised
         return Outcome.of(done, step)
@@ -176,7 +180,8 @@ class DriverClient:
 
     def _send_cell(self, header: dict[str, Any], data: bytes) -> None:
         if not self._shortcut.send(header, data):
-            self._live().send(data)
+            with self._interrupts:  # this may take as long as a network does
+                self._live().send(data)
 
     def _pump(self, limits: Limits, *, is_interrupted: bool = False) -> Frame:
         """Answer tool calls until the cell's terminal frame arrives; interrupt it when its time is up."""

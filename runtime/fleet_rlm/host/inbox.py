@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import select
 import time
+import weakref
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -14,10 +16,15 @@ from fleet_rlm.host.line import Arrival, LineBrokenError, LineEndedError
 from fleet_rlm.protocol import FrameError, FrameReader
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from fleet_rlm.host.line import Line
     from fleet_rlm.sandboxes.base import Connection
 
 __all__ = ["Inbox", "gone"]
+
+
+_UNNOTICED: AbstractContextManager[None] = contextlib.nullcontext()
 
 
 class Inbox:
@@ -37,7 +44,8 @@ class Inbox:
         self._epoll = None
         if stream is not None and hasattr(select, "epoll"):
             self._epoll = select.epoll()
-            self._driver = stream.fileno()
+            self._driver = os.dup(stream.fileno())  # or once it is closed, whoever waits would wait for ever
+            weakref.finalize(self, os.close, self._driver)
             self._epoll.register(self._driver, select.EPOLLIN)
 
     @property
@@ -65,11 +73,12 @@ class Inbox:
                 self._epoll.unregister(self._line_descriptor)
             line.stream.close()
 
-    def take(self, deadline: float | None) -> Arrival:
+    def take(self, deadline: float | None, waiting: AbstractContextManager[None] = _UNNOTICED) -> Arrival:
         """Return the next frame, checked: neither driver nor worker is trusted.
 
         Args:
             deadline: on the monotonic clock; None waits for ever.
+            waiting: entered while this waits. What raises there costs no frame.
 
         Raises:
             TimeoutError: there is none by then.
@@ -78,7 +87,7 @@ class Inbox:
             LineBrokenError: the worker sent what none may send; the line is closed.
         """
         while not self._arrived:
-            self._look(None if deadline is None else max(0.0, deadline - time.monotonic()))
+            self._look(None if deadline is None else max(0.0, deadline - time.monotonic()), waiting)
         arrival = self._arrived.popleft()
         if arrival.line is None:
             checked(arrival.frame)
@@ -93,18 +102,22 @@ class Inbox:
         with contextlib.suppress(TimeoutError):
             self._look(0.0)
 
-    def _look(self, timeout: float | None) -> None:
-        line = self._line  # which close() may take away at any time
-        if line is None or self._epoll is None:
-            self._hear_driver(timeout)
+    def _look(self, timeout: float | None, waiting: AbstractContextManager[None] = _UNNOTICED) -> None:
+        if self._epoll is None:
+            with waiting:
+                data = self._connection.receive(timeout)
+            self._hear(data)
             return
-        ready = [descriptor for descriptor, _ in self._epoll.poll(timeout)]
+        line = self._line  # which close() may take away at any time
+        with waiting:
+            ready = [descriptor for descriptor, _ in self._epoll.poll(timeout)]
         if not ready:
             raise TimeoutError
-        if self._line_descriptor in ready:  # first: a worker that has died may have ended its cell before
+        # the line first: a worker that has died may have ended its cell before
+        if line is not None and self._line_descriptor in ready:
             self._hear_line(line)
         if self._driver in ready:
-            self._hear_driver(None)
+            self._hear(self._connection.receive(None))
 
     def _hear_line(self, line: Line) -> None:
         try:
@@ -113,8 +126,7 @@ class Inbox:
             self.leave_line()
             raise
 
-    def _hear_driver(self, timeout: float | None) -> None:
-        data = self._connection.receive(timeout)
+    def _hear(self, data: bytes) -> None:
         if not data:
             raise gone()
         try:

@@ -14,6 +14,10 @@ import select
 import threading
 import time
 import weakref
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
 
 __all__ = ["Lead"]
 
@@ -48,18 +52,27 @@ class Lead:
         self._is_offered = True
         self._holder = turn
 
-    def regain(self, deadline: float | None) -> None:
+    def regain(self, deadline: float | None, waiting: AbstractContextManager[None]) -> None:
         """Wait until reading is the owner's: it was given back, or something came while it was on offer.
 
         Args:
             deadline: on the monotonic clock; None waits for ever.
+            waiting: entered while this waits.
 
         Raises:
             TimeoutError: another thread is reading still.
         """
+        try:
+            self._regain(deadline, waiting)
+        except BaseException:
+            self.take_back()  # what was to wake the owner may have, and does so once only
+            raise
+
+    def _regain(self, deadline: float | None, waiting: AbstractContextManager[None]) -> None:
         while self._holder is not None:
             seconds = None if deadline is None else max(0.0, deadline - time.monotonic())
-            woken = self._epoll.poll(seconds)
+            with waiting:
+                woken = self._epoll.poll(seconds)
             if any(descriptor == self._descriptor for descriptor, _ in woken):
                 self.take_back()
             if not woken and self._holder is not None:
