@@ -39,10 +39,11 @@ class ChannelClosedError(BaseException):
 class _Waiter:
     """One thread that waits for one frame."""
 
-    __slots__ = ("is_direct", "reply", "wake")
+    __slots__ = ("cell", "is_direct", "reply", "wake")
 
     def __init__(self) -> None:
         self.is_direct = False  # whether its frame comes by the line
+        self.cell = 0  # the one that asks
         self.reply: Optional[Frame] = None
         self.wake = _thread.allocate_lock()
         self.wake.acquire()
@@ -201,6 +202,7 @@ class Channel:
         """Send a request to where it is answered: calls of a cell to the host, if there is a line."""
         data = encode_frame(header, payload)
         with self._sending:
+            waiter.cell = self._cell
             waiter.is_direct = header["type"] == "call" and self._cell not in (0, self._interrupted)
             if not (waiter.is_direct and self._write_directly(data)):
                 waiter.is_direct = False
@@ -290,10 +292,10 @@ class Channel:
         with self._state:
             self._refuse("the line to the host has ended")
 
-    def _refuse(self, why: str) -> None:
-        """Answer the calls that the host has not answered yet."""
+    def _refuse(self, why: str, cell: Optional[int] = None) -> None:
+        """Answer the calls, of all cells or of one, that went by the line and were not answered yet."""
         for number, waiter in self._waiters.items():
-            if waiter.is_direct and waiter.reply is None:
+            if waiter.is_direct and waiter.reply is None and cell in (None, waiter.cell):
                 header = {"type": "result", "id": number, "ok": False, "error": "RuntimeError"}
                 waiter.deliver(Frame.of(header, f'["{why}"]'.encode()))
 
@@ -332,7 +334,7 @@ class Channel:
         if header["type"] == "interrupt":
             self._interrupted = header["id"]
         elif header["type"] == "signalled":
-            self._refuse("the step was interrupted")
+            self._refuse("the step was interrupted", header["id"])
         elif header["type"] == "line":
             descriptor = self._descriptors.pop(0)
             self._line = _socket.socket(fileno=os.dup(descriptor))  # dup is never inheritable
