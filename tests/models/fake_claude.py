@@ -17,6 +17,9 @@ folder = Path({folder!r})
 if sys.argv[1:] == ["--version"]:
     print("9.9.9 (Claude Code)")
     raise SystemExit
+prompt = sys.stdin.read()
+if not prompt:
+    sys.exit("Error: Input must be provided either through stdin or as a prompt argument when using --print")
 system = next(each for each in sys.argv if each.startswith("--system-prompt-file=")).partition("=")[2]
 number = 0
 while True:
@@ -27,7 +30,7 @@ while True:
         number += 1
 with kept:
     json.dump({{"argv": sys.argv[1:], "env": dict(os.environ), "system": open(system).read(), "pid": os.getpid(),
-               "prompt": sys.stdin.read(), "cwd": os.getcwd(), "files": os.listdir()}}, kept)
+               "prompt": prompt, "cwd": os.getcwd(), "files": os.listdir()}}, kept)
 plan = json.loads((folder / "plan.json").read_text())
 act = plan[min(number, len(plan) - 1)]
 for line in act["lines"]:

@@ -535,6 +535,20 @@ class TestStopping:
         until(lambda: all(is_gone(process.pid) for process in family))
         assert not Path(claude.calls[0]["cwd"]).exists()
 
+    def test_a_client_of_which_no_guard_was_told(self, claude, tmp_path):
+        """A client that is left behind as soon as it was started gets no prompt, so it ends by itself."""
+        program = (
+            "import os, sys; from pathlib import Path; from fleet_rlm.models.claude_code import guard\n"
+            "from fleet_rlm.models.claude_code.lm import ClaudeCodeLM\n"
+            "from fleet_rlm.models.claude_code.asking import Way\n"
+            "guard.guarded = lambda group, _: (print(group, flush=True), os._exit(1))\n"
+            "ClaudeCodeLM(Way(Path(sys.argv[1]), 'haiku', 600, 0, 1))('x')\n"
+        )
+        asking = [sys.executable, "-c", program, str(claude.program)]
+        told = subprocess.run(asking, stdout=subprocess.PIPE, cwd=tmp_path, check=False)
+        until(lambda: is_gone(int(told.stdout)))
+        assert (told.returncode, claude.calls) == (1, [])
+
     def test_the_guard_may_be_killed(self, claude):
         """A guard that somebody has killed is replaced at the next call."""
         lm = lm_of(claude)

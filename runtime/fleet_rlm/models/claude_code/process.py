@@ -1,4 +1,4 @@
-"""One ``claude`` process: started in a group of its own, fed from files without names, read, ended."""
+"""One ``claude`` process: started in a group of its own, fed, read, ended."""
 
 from __future__ import annotations
 
@@ -92,8 +92,9 @@ def run(
 ) -> Ended:
     """Run one client to its end.
 
-    Prompt and system prompt are handed over as open files that have no name, so nothing of them is left on
-    the disk, however this ends. The working folder is new and empty, and is gone afterwards.
+    The system prompt is handed over as an open file that has no name, so nothing of it is left on the disk,
+    however this ends. The prompt is written once the guard knows of the process: one that we leave behind
+    before that finds no prompt, and ends. The working folder is new and empty, and is gone afterwards.
 
     Args:
         command: the argument list, given a path from which the system prompt can be read.
@@ -109,12 +110,11 @@ def run(
     with (
         tempfile.TemporaryDirectory(prefix="fleet-rlm-claude-") as cwd,
         _holding(system) as system_file,
-        _holding(prompt) as prompt_file,
         tempfile.TemporaryFile() as errors,
     ):
         process = subprocess.Popen(
             command(f"/dev/fd/{system_file.fileno()}"),
-            stdin=prompt_file,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
             pass_fds=(system_file.fileno(),),
@@ -125,6 +125,7 @@ def run(
         try:
             guard.guarded(process.pid, cwd)
             call.started(process)
+            threading.Thread(target=_feed, args=(process, prompt.encode()), daemon=True).start()
             output, was_silent = _read(process, silence)
         finally:
             call.ended()
@@ -138,6 +139,13 @@ def _holding(text: str) -> IO[bytes]:
     file.write(text.encode())
     file.seek(0)
     return file
+
+
+def _feed(process: subprocess.Popen[bytes], prompt: bytes) -> None:
+    """Write it all: more than a pipe holds waits for a client that may be writing meanwhile."""
+    assert process.stdin is not None  # noqa: S101 - it is a pipe
+    with contextlib.suppress(BrokenPipeError), process.stdin:  # it has ended already
+        process.stdin.write(prompt)
 
 
 def _read(process: subprocess.Popen[bytes], silence: float) -> tuple[bytes, bool]:
