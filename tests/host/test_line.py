@@ -507,14 +507,14 @@ def test_offer_that_is_interrupted_at_any_moment() -> None:
     """It leaves nothing locked: closing would wait for ever."""
     ours, theirs = socket.socketpair()
     stream, interrupted = Stream(ours), 0
+    theirs.settimeout(30)
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGVTALRM, interrupt)
     try:
-        deadline = time.monotonic() + 3
-        while time.monotonic() < deadline:
+        while interrupted < 300:  # some seconds of time of its own
             try:
                 signal.setitimer(signal.ITIMER_VIRTUAL, 0.001)
                 while True:
@@ -526,6 +526,5 @@ def test_offer_that_is_interrupted_at_any_moment() -> None:
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         signal.signal(signal.SIGVTALRM, before)
-    assert interrupted > 100
     stream.close()
     theirs.close()

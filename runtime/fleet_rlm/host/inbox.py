@@ -86,12 +86,15 @@ class Inbox:
             LineEndedError: the line has ended, and is closed.
             LineBrokenError: the worker sent what none may send; the line is closed.
         """
-        while not self._arrived:
-            self._look(None if deadline is None else max(0.0, deadline - time.monotonic()), waiting)
-        arrival = self._arrived.popleft()
-        if arrival.line is None:
-            checked(arrival.frame)
-        return arrival
+        while True:
+            while not self._arrived:
+                self._look(None if deadline is None else max(0.0, deadline - time.monotonic()), waiting)
+            arrival = self._arrived.popleft()
+            if arrival.line is None:
+                checked(arrival.frame)
+                return arrival
+            if arrival.line is self._line:  # else it was left, for what came by it or with its worker
+                return arrival
 
     def put_back(self, arrival: Arrival) -> None:
         """Make it the next one again."""

@@ -109,7 +109,7 @@ CASES = (
         threading.Timer(0.02, ctypes.pythonapi.PyThreadState_SetAsyncExc, (ctypes.c_ulong(main), ctypes.py_object(SystemExit))).start()
         """,
         Ok(),
-        Fails("ImportError|PermissionError|OSError"),
+        Fails("SystemExit|ImportError|PermissionError|OSError"),
         spoils=True,
     ),
 )
