@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleet_rlm import protocol
-from fleet_rlm.driver import supervisor
+from fleet_rlm.driver import ending
 from fleet_rlm.host import incoming
 from fleet_rlm.protocol import Frame, FrameError, FrameReader, encode_frame
 from fleet_rlm.values import faithful, tables
@@ -62,7 +62,7 @@ def test_document_lists_the_outcomes() -> None:
     """Every way in which a cell can end is documented, and no other."""
     stated = {row[0].strip("`") for row in rows("From the driver") if len(row) == 3}
     assert stated == incoming.OUTCOMES
-    assert stated > supervisor._OUTCOMES
+    assert stated > ending.OUTCOMES
 
 
 def test_document_lists_the_frames_of_the_host() -> None:

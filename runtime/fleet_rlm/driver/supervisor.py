@@ -12,24 +12,26 @@ import sys
 import time
 
 from fleet_rlm.driver.child import Child, die_with_parent
+from fleet_rlm.driver.ending import done_frame, is_bare, reported
+from fleet_rlm.driver.history import History
 from fleet_rlm.driver.lean import signal
 from fleet_rlm.driver.spool import Archive
 from fleet_rlm.driver.underway import Cell, Underway
 from fleet_rlm.driver.upstream import Upstream
-from fleet_rlm.driver.wording import cause, notice, text, whole
-from fleet_rlm.protocol import MAX_CALLS, PROTOCOL, Frame, FrameError, FrameReader, encode_frame
+from fleet_rlm.driver.wording import cause, text, whole
+from fleet_rlm.protocol import MAX_CALLS, PROTOCOL, FrameError, FrameReader, encode_frame
 
 TYPE_CHECKING = False  # typing itself would cost a driver's start 6 ms
 if TYPE_CHECKING:
     import _socket
     from typing import Any, Dict, List, Optional, Set, Tuple
 
+    from fleet_rlm.protocol import Frame
+
     _Loss = Tuple[str, List[str]]  # what ended a worker, and the names that are gone
 
 __all__ = ["Supervisor"]
 
-_OUTCOMES = frozenset({"ok", "submit", "error", "syntax"})
-_BARE = {"type", "id", "outcome"}
 _NAMES_TOLD = 200
 
 
@@ -43,7 +45,7 @@ class Supervisor:
         self._heard = time.monotonic()
         self._frames = FrameReader()
         self._archive = Archive()
-        self._history: Dict[str, Frame] = {}
+        self._history = History()
         self._underway = Underway(self._watch)
         self._probe: Dict[str, str] = {}
         self._calls: Set[int] = set()  # the worker's calls that the host has not answered
@@ -201,7 +203,7 @@ class Supervisor:
             self._child.send(frame.data)  # which drops it if it has it by its line
         else:
             why, lost = self._loss or ("", [])
-            self._conclude(cell, "lost", why.encode(), {"lost": lost, "reason": "before"})
+            self._lose(cell, why, {"lost": lost, "reason": "before"})
 
     def _provide(self, frame: Frame) -> None:
         """Provide another worker, or hand this one its end of a line to the host and keep the slate."""
@@ -219,18 +221,7 @@ class Supervisor:
 
     def _remember(self, frame: Frame) -> None:
         """Keep what a later worker needs as well, then pass it on."""
-        header, descriptors = frame.header, []
-        if header["type"] == "configure":
-            self._history["configure"] = frame
-        elif header["type"] == "forget":
-            known = self._history.pop(header["value"], None)
-            if known is not None and "fd" in known.header:
-                os.close(known.header["fd"])
-        else:
-            if header.get("via") == "fd":
-                descriptors = [self._upstream.descriptors.pop(0)]
-                frame = Frame({**header, "fd": descriptors[0]}, frame.data, frame.start)
-            self._history[header["value"]] = frame
+        frame, descriptors = self._history.keep(frame, self._upstream.descriptors)
         self._child.send(frame.data, descriptors)
 
     def _say(self, header: Dict[str, Any], payload: bytes = b"") -> None:
@@ -321,43 +312,30 @@ class Supervisor:
             cell.take(data)
 
     def _finish(self, frame: Frame) -> bool:
-        """End the cell as the worker reports it; False if none was running under that number."""
+        """End the cell as the worker reports it; False if none was running."""
         cell, header = self._underway.now(), frame.header
-        if cell is None or header["id"] != cell.number or header["outcome"] not in _OUTCOMES:
+        if cell is None:
             return False
-        if header.keys() == _BARE and cell.spool is None:
+        outcome, facts = reported(frame, cell)
+        if is_bare(frame, cell):
             self._underway.end(cell)
-            self._upstream.send(frame.data)  # nothing to add
+            self._upstream.send(frame.data)
             return True
         if cell.step:  # dspy's own preparations are made again, so nothing of them is ever lost
             self._child.names.update(text(name) for name in header.get("come", ()))
             self._child.names.difference_update(map(text, header.get("gone", ())))
-        facts: Dict[str, Any] = {}
-        if "error" in header:
-            facts["error"] = text(header["error"])
-        if header.get("line") is not None:
-            facts["line"] = whole(header["line"])
-        outcome = header["outcome"]
-        if cell.reason is not None and facts.get("error") == "KeyboardInterrupt":
-            outcome, facts["reason"] = "interrupted", cell.reason
         self._conclude(cell, outcome, frame.payload, facts)
         return True
 
     def _conclude(self, cell: Cell, outcome: str, detail: bytes, facts: Dict[str, Any]) -> None:
         """Send the cell's one terminal frame."""
-        output = b""
-        if cell.spool is not None:
-            head, tail = cell.spool.excerpt(cell.shown)
-            if tail:
-                self._archive.keep(cell.step, cell.spool)
-                facts["cut"] = cell.spool.total - len(head) - len(tail)
-                head = f"{head}\n{notice(cell.step, facts['cut'], cell.spool.total)}\n{tail}"
-            output = head.encode("utf-8", "replace")
-            facts["output"] = len(output)
-        if outcome == "lost":
-            facts["worker"] = self._child.generation
+        data = done_frame(cell, outcome, detail, facts, self._archive)
         self._underway.end(cell)
-        self._say({"type": "done", "id": cell.number, "outcome": outcome, **facts}, output + detail)
+        self._upstream.send(data)
+
+    def _lose(self, cell: Cell, why: str, facts: Dict[str, Any]) -> None:
+        """Conclude a cell whose worker is gone, or is not the one that it counted on."""
+        self._conclude(cell, "lost", why.encode(), {**facts, "worker": self._child.generation})
 
     def _serve_as_worker(self, end: _socket.socket, pipe: int) -> None:
         """What a forked worker does."""
@@ -371,7 +349,7 @@ class Supervisor:
             die_with_parent()
         from fleet_rlm.driver.worker import Worker
 
-        Worker(end, pipe, self._options).run(report, list(self._history.values()))
+        Worker(end, pipe, self._options).run(report, self._history.frames())
 
     def _end_child(self) -> Optional[int]:
         status = self._child.end()
@@ -394,9 +372,9 @@ class Supervisor:
         self._loss = self._loss or (why, lost)
         old.close()
         self._calls.clear()
-        kept = {frame.header["fd"] for frame in self._history.values() if "fd" in frame.header}
-        self._child = Child(old.generation + 1, self._poll, kept, self._serve_as_worker)
+        generation, kept = old.generation + 1, self._history.descriptors()
+        self._child = Child(generation, self._poll, kept, self._serve_as_worker)
         if cell is not None:
-            self._conclude(cell, "lost", why.encode(), {"lost": lost})
+            self._lose(cell, why, {"lost": lost})
         else:  # or the host would wait on a line that a forked copy of the worker holds open
             self._say({"type": "done", "id": 0, "outcome": "lost", "worker": self._child.generation})
