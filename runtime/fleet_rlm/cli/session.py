@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fleet_rlm.cli.options import json_option, sandbox_options, session_option, written
+from fleet_rlm.cli.session_text import print_report, print_table, print_text, safe, status_line, tell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +38,7 @@ def start(name: str | None, *, as_json: bool, **options: Any) -> None:
 
     NAME is made from the folder's name if it is left out.
     """
-    handle = _sessions().start(name, _start_options(options), on_event=_tell)
+    handle = _sessions().start(name, _start_options(options), on_event=tell)
     record = handle.record
     status = {
         key: getattr(record, key) for key in ("session", "folder", "sandbox", "confinement", "idle_timeout")
@@ -62,9 +63,9 @@ def load(paths: tuple[str, ...], name: str, session_name: str | None, wait: floa
     if "-" in paths:
         _want_input()
     stdin = sys.stdin.buffer.read() if "-" in paths else None
-    handle, started = _sessions().find_or_start(session_name, on_event=_tell)
+    handle, started = _sessions().find_or_start(session_name, on_event=tell)
     try:
-        result = handle.load(paths, name=name, stdin=stdin, wait=wait, on_event=_tell)
+        result = handle.load(paths, name=name, stdin=stdin, wait=wait, on_event=tell)
     except BaseException:
         if started:  # for a text that is not there: leave nothing behind
             handle.stop()
@@ -75,7 +76,7 @@ def load(paths: tuple[str, ...], name: str, session_name: str | None, wait: floa
     for warning in result["warnings"]:
         click.echo(f"warning: {warning}", err=True)
     click.echo(f"session {handle.name}{' (started)' if started else ''}")
-    _table(result["variables"])
+    print_table(result["variables"])
 
 
 @session.command("exec")
@@ -94,19 +95,19 @@ def execute(file: str, timeout: float, session_name: str | None, wait: float, *,
     code = _code(file)
     handle = _sessions().find(session_name)
     with _cancelled_by_interrupt(handle.begin_execute(code, timeout=timeout, wait=wait)) as call:
-        result = call.result(_tell)
+        result = call.result(tell)
     failed = result["error"] is not None
     if as_json:
         _json(result)
         return int(failed)
     if result["output"]:
-        _print(result["output"])
+        print_text(result["output"])
     if result["cut"]:
         click.echo(f"(All of it: fleet-rlm session output {result['step']} -s {handle.name})", err=True)
     if result["answer"] is not None:
         click.echo(f"(Submitted. To see it: fleet-rlm session answer -s {handle.name})", err=True)
     if failed:
-        click.echo(_safe(result["error"].rstrip(), sys.stderr), err=True)
+        click.echo(safe(result["error"].rstrip(), sys.stderr), err=True)
     return int(failed)
 
 
@@ -119,7 +120,7 @@ def variables(session_name: str | None, wait: float, *, as_json: bool) -> None:
     if as_json:
         _json(result)
     else:
-        _table(result["variables"])
+        print_table(result["variables"])
 
 
 @session.command()
@@ -132,7 +133,7 @@ def output(step: int | None, session_name: str | None, wait: float, *, as_json: 
     if as_json:
         _json(result)
     else:
-        _print(result["output"])
+        print_text(result["output"])
 
 
 @session.command()
@@ -146,9 +147,9 @@ def answer(session_name: str | None, wait: float, *, as_json: bool) -> None:
     if as_json:
         _json(result)
     elif list(result["answer"]) == ["output"] and isinstance(result["answer"]["output"], str):
-        _print(result["answer"]["output"])
+        print_text(result["answer"]["output"])
     else:
-        _print(json.dumps(result["answer"], indent=2, ensure_ascii=False))
+        print_text(json.dumps(result["answer"], indent=2, ensure_ascii=False))
 
 
 @session.command()
@@ -169,11 +170,11 @@ def ask(question: str, session_name: str | None, wait: float, *, as_json: bool, 
     """
     handle = _sessions().find(session_name)
     with _cancelled_by_interrupt(handle.begin_ask(question, wait=wait, **options)) as call:
-        report = call.result(_tell)
+        report = call.result(tell)
     if as_json:
         _json(report)
     else:
-        _show_report(report)
+        print_report(report)
     return int(report["asked"] > 0 and report["answered"] == 0)
 
 
@@ -207,7 +208,7 @@ def list_(*, as_json: bool) -> None:
     if not found:
         click.echo("No session is running.")
     for one in found:
-        click.echo(_line(one))
+        click.echo(status_line(one))
 
 
 @session.command()
@@ -280,74 +281,7 @@ def _cancelled_by_interrupt(call: Any) -> Iterator[Any]:
         raise
 
 
-def _tell(event: dict[str, Any]) -> None:
-    kind = event["event"]
-    if kind == "waiting":
-        click.echo("waiting for its turn", err=True)
-    elif kind == "notice":
-        click.echo(event["text"], err=True)
-    elif kind == "preparing":
-        click.echo(event["what"], err=True)
-    elif sys.stderr.isatty() and kind in ("reading", "asked"):
-        click.echo(
-            f"\r{kind}: {event['done']:,} of {event['total']:,}", err=True, nl=event["done"] == event["total"]
-        )
-
-
-def _print(text: str) -> None:
-    click.echo(_safe(text, sys.stdout), nl=not text.endswith("\n"))
-
-
-def _safe(text: str, stream: Any) -> str:
-    """Text that came out of a document: it may not drive a terminal, and must be writable everywhere."""
-    from fleet_rlm.cli.show import encodable, printable  # noqa: PLC0415 - not needed to say hello
-
-    return printable(text) if stream.isatty() else encodable(text)
-
-
 def _json(value: Any) -> None:
     from fleet_rlm.cli.show import json_line  # noqa: PLC0415 - not needed to say hello
 
     json_line(value)
-
-
-def _table(rows: list[dict[str, Any]]) -> None:
-    for row in rows:
-        size = f"{row['size']:,}" if isinstance(row["size"], int) else row["size"] or ""
-        unit = "" if row["unit"] in (None, "value", "shape") else f" {row['unit']}"
-        click.echo(f"{row['name']:<24} {row['type']:<12} {size}{unit}".rstrip())
-
-
-def _show_report(report: dict[str, Any]) -> None:
-    for row in report["findings"]:
-        _print(f"[chunk {row['chunk']}, characters {row['start']:,}-{row['end']:,}]\n{row['answer']}\n\n")
-    hidden = report["findings_total"] - report["findings_shown"]
-    if hidden:
-        click.echo(f"… and {hidden:,} more in the variable {report['saved_as']}\n")
-    click.echo(
-        f"{report['asked']:,} of {report['chunks']:,} chunks asked, {report['answered']:,} answered, "
-        f"{report['nothing']:,} said nothing, {report['failed']:,} failed; "
-        f"{report['coverage_pct']:g} % of {report['chars']:,} characters covered"
-    )
-    for error in report["errors"]:
-        click.echo(error, err=True)
-
-
-def _line(one: dict[str, Any]) -> str:
-    head = f"{one['session']:<24} {one['state']:<6} {one['sandbox']:<8}"
-    if "error" in one:
-        return f"{head} {one['error']}"
-    if one["ended"]:
-        return f"{head} {one['ended']['why']}"
-    used, limits = one["used"], one["limits"]
-    parts = [
-        f"{used[name]:,}{f' of {limits[name]:,}' if limits[name] is not None else ''} {unit}"
-        for name, unit in (
-            ("calls", "sub-calls"),
-            ("tokens", "tokens"),
-            ("cost", "dollars"),
-            ("seconds", "s"),
-        )
-        if used[name] or limits[name] is not None
-    ]
-    return f"{head} {one['variables']} loaded, {one['steps']} steps; {', '.join(parts)}; {one['folder']}"

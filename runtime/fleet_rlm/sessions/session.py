@@ -22,6 +22,7 @@ from fleet_rlm.sessions.asking import SubModel
 from fleet_rlm.sessions.budget import Budget
 from fleet_rlm.sessions.budget import Limits as BudgetLimits
 from fleet_rlm.sessions.coverage import coverage_of
+from fleet_rlm.sessions.loaded import Loaded
 from fleet_rlm.values import CrossingError
 
 if TYPE_CHECKING:
@@ -74,8 +75,7 @@ class Session:
         self._fields = [{"name": field, **({"type": kind} if kind else {})} for field, kind in options.fields]
         self._model = SubModel(settings, options.sub_model, self.budget, self._tell, lambda: self._over)
         self._tools = self._model.tools()
-        self._loaded: dict[str, Any] = {}
-        self._mappings: dict[str, str] = {}
+        self._loaded = Loaded()
         self._answer: tuple[int, dict[str, Any]] | None = None
         self._over = threading.Event()
         self._interrupting = threading.Lock()
@@ -85,7 +85,7 @@ class Session:
     @property
     def loaded(self) -> int:
         """How many variables were loaded."""
-        return sum(name[:1] != "_" for name in self._loaded)
+        return len(self._loaded.names)
 
     def start(self) -> None:
         """Start the driver.
@@ -150,30 +150,12 @@ class Session:
             documents = load(sources, stdin=stream, on_progress=self._reading)
         except _Cancelled:
             raise SessionError("Loading was interrupted; nothing was loaded.") from None
-        bound: dict[str, Any] = {name: documents.text}
-        mapping = "documents" if name == "document" else f"{name}_documents"
-        hidden = f"_{name}_text"
-        code = ""
-        if len(documents.sources) > 1:
-            bound[hidden] = documents.text
-            code = snippets.documents_mapping(hidden, mapping, documents.spans)
-        elif mapping in self._mappings:
-            code = snippets.forgetting(mapping, hidden)
-        self._bind(bound, code)
-        self._loaded.pop(hidden, None)
-        for replaced in (mapping, name):
-            self._mappings.pop(replaced, None)
-        self._loaded.update(bound)
-        if len(documents.sources) > 1:
-            self._mappings[mapping] = code
-        variables = [{"name": name, "type": "str", "size": documents.chars, "unit": "chars"}]
-        if mapping in self._mappings:
-            variables.append(
-                {"name": mapping, "type": "documents", "size": len(documents.sources), "unit": "texts"}
-            )
+        loading = self._loaded.plan(name, documents)
+        self._bind(loading.bound, loading.code)
+        self._loaded.add(loading)
         return {
             "session": self.name,
-            "variables": variables,
+            "variables": loading.rows(),
             "documents": [source.name for source in documents.sources],
             "warnings": list(documents.warnings),
         }
@@ -301,7 +283,7 @@ class Session:
 
     def _bind_again(self) -> None:
         """Give a fresh worker what was loaded."""
-        outcome = self._bound(self._loaded, "".join(self._mappings.values()))
+        outcome = self._bound(self._loaded.variables, self._loaded.code)
         if outcome.kind != "ok":
             raise SessionError(f"The texts could not be loaded again: {self._explained(outcome, _LIMITS)}")
 
@@ -345,8 +327,7 @@ class Session:
     def _explained(self, outcome: Outcome, limits: Limits) -> str:
         if outcome.kind == "syntax":
             return outcome.detail
-        inputs = [name for name in self._loaded if name[:1] != "_"]
-        return explain(outcome._replace(output=""), limits.timeout, inputs)
+        return explain(outcome._replace(output=""), limits.timeout, self._loaded.names)
 
     def _invoke(self, name: str, args: list[Any], kwargs: Mapping[str, Any]) -> Any:
         return call_tool(self._tools[name], args, kwargs)
