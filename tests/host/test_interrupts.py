@@ -6,11 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+import fleet_rlm
 from fleet_rlm.host.interrupts import Interrupts
 from fleet_rlm.interpreter import TrustedInterpreter
 
@@ -151,3 +154,30 @@ def test_at_any_moment() -> None:
         [sys.executable, "-c", AIMED, ARCHER], capture_output=True, text=True, check=False, timeout=300
     )
     assert (done.stdout, done.stderr) == ("41\n" * 300, "")
+
+
+def test_where_another_thread_counts_as_the_main_one() -> None:
+    """As it does where Python is embedded, if it is the first to import threading: nothing is held back."""
+    code = """
+        import _thread
+        def first():
+            import threading
+            from fleet_rlm.host.interrupts import Interrupts
+            interrupts = Interrupts()
+            interrupts.defer()
+            interrupts.release()
+            print(threading.main_thread() is threading.current_thread(), flush=True)
+            over.release()
+        over = _thread.allocate_lock()
+        over.acquire()
+        _thread.start_new_thread(first, ())
+        over.acquire(timeout=60)
+    """
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", textwrap.dedent(code)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PYTHONPATH": str(Path(fleet_rlm.__file__).parents[1])},
+    )
+    assert (done.stdout, done.stderr) == ("True\n", "")

@@ -37,7 +37,10 @@ class Interrupts:
             handler = signal.getsignal(signal.SIGINT)
             if callable(handler):
                 self._handler, self._is_open, self._held = handler, False, None
-                signal.signal(signal.SIGINT, self._on_signal)
+                try:
+                    signal.signal(signal.SIGINT, self._on_signal)
+                except ValueError:  # where Python is embedded, another thread may be the one
+                    self._handler = None
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         is_second = self._held is not None
