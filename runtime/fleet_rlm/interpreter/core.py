@@ -78,7 +78,7 @@ class SandboxInterpreter:
         self._steps = 0
 
     @classmethod
-    def factory(cls, **config: Any) -> InterpreterFactory:
+    def factory(cls, **config: Any) -> InterpreterFactory[Self]:
         """Return a factory for ``dspy.RLM(interpreter_factory=…)``; takes this class's arguments."""
         return InterpreterFactory(cls, config)
 
