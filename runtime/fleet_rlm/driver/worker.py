@@ -149,12 +149,7 @@ class Worker:
                 self._submitter.answer is not None
             ):  # SUBMIT was swallowed by a bare except; it still ends the cell
                 raise Submission
-            try:
-                packed = pack([list(args), kwargs], arrays_as_lists=True)
-            except CrossingError as error:
-                raise TypeError(f"{name}() was not called: argument {error}") from None
-            if len(packed) > MAX_GUEST_PAYLOAD:
-                raise ValueError(f"{name}() was not called: {_too_large(len(packed))}")
+            packed = self._packed(name, args, kwargs)
             reply = self._channel.request({"type": "call", "name": name}, packed.encode("ascii"))
             value = unpack(reply.payload.decode("ascii"))
             if reply.header["ok"]:
@@ -164,6 +159,19 @@ class Worker:
         tool.__name__ = tool.__qualname__ = name
         tool.__doc__ = f"Host tool {name}; runs outside the sandbox."
         return tool
+
+    def _packed(self, name: str, args: Any, kwargs: Dict[str, Any]) -> str:
+        # a text that is too long is not copied to find that out: a whole document would fill the memory
+        size = sum(len(value) for value in (*args, *kwargs.values()) if isinstance(value, (str, bytes)))
+        if size <= MAX_GUEST_PAYLOAD:
+            try:
+                packed = pack([list(args), kwargs], arrays_as_lists=True)
+            except CrossingError as error:
+                raise TypeError(f"{name}() was not called: argument {error}") from None
+            size = len(packed)
+            if size <= MAX_GUEST_PAYLOAD:
+                return packed
+        raise ValueError(f"{name}() was not called: {_too_large(size)}")
 
     def _exception(self, name: str, args: Any) -> Exception:
         """The host's exception again: the builtin of that name, else a class made for it."""

@@ -11,7 +11,7 @@ import json
 import os
 import subprocess
 import sys
-import threading
+import time
 from pathlib import Path
 
 from .plane import Plane, PlaneError, running_plane
@@ -54,7 +54,8 @@ def main() -> int:
                 settings = "".join(f"export {name}={value}\n" for name, value in plane.settings.items())
                 sys.stdout.write(settings)
                 sys.stdout.flush()
-                threading.Event().wait()
+                while True:  # a Ctrl-C that comes just before a wait is noticed after it
+                    time.sleep(0.2)
             report = {"calls": plane.record.counts, "bytes_up": plane.record.bytes_up}
             if options.report:
                 Path(options.report).write_text(json.dumps(report, indent=2), encoding="utf-8")
