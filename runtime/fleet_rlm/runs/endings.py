@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import math
 import threading
 import time
 from typing import TYPE_CHECKING, TypeVar
@@ -14,6 +15,8 @@ __all__ = ["Endings", "LimitReachedError", "run_until"]
 
 STOP_SECONDS = 1.0
 """How long ending everything may take, in seconds: half of what Ctrl-C is given."""
+
+_LOOK_SECONDS = 0.5
 
 T = TypeVar("T")
 
@@ -50,6 +53,15 @@ class Endings:
             thread.join(max(0.0, until - time.monotonic()))
 
 
+def _waited(done: threading.Event, seconds: float | None) -> bool:
+    """As ``done.wait(seconds)``, but a signal that comes just before waiting is noticed soon as well."""
+    end = math.inf if seconds is None else time.monotonic() + seconds
+    while not done.wait(min(_LOOK_SECONDS, max(0.0, end - time.monotonic()))):
+        if time.monotonic() >= end:
+            return False
+    return True
+
+
 def run_until(work: Callable[[], T], seconds: float | None, stop: Callable[[], None]) -> T:
     """Return ``work()``, run in a thread of its own, so that the calling thread stays free for signals.
 
@@ -79,7 +91,7 @@ def run_until(work: Callable[[], T], seconds: float | None, stop: Callable[[], N
 
     threading.Thread(target=body, name="fleet-rlm-run", daemon=True).start()
     try:
-        in_time = done.wait(seconds)
+        in_time = _waited(done, seconds)
     except BaseException:
         stop()
         raise
