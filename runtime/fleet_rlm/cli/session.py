@@ -11,6 +11,7 @@ import click
 
 from fleet_rlm.cli.options import json_option, sandbox_options, session_option, written
 from fleet_rlm.cli.session_text import print_report, print_table, print_text, safe, status_line, tell
+from fleet_rlm.sessions.options import EXECUTE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,7 +83,7 @@ def load(paths: tuple[str, ...], name: str, session_name: str | None, wait: floa
 @session.command("exec")
 @click.argument("file", required=False, default="-", metavar="[FILE]")
 @click.option(
-    "--timeout", type=written("seconds", "lm_timeout"), default=600.0, show_default=True,
+    "--timeout", type=written("seconds", "lm_timeout"), default=EXECUTE_SECONDS, show_default=True,
     help="Most seconds for this code; at the limit it is interrupted and its variables stay.",
 )  # fmt: skip
 @session_option

@@ -12,6 +12,7 @@ from fleet_rlm.description import SANDBOXES
 from fleet_rlm.mcp import schemas
 from fleet_rlm.mcp.instructions import helpers
 from fleet_rlm.runners import RUNNERS
+from fleet_rlm.sessions.options import EXECUTE_SECONDS, MAX_LLM_CALLS
 
 __all__ = ["TOOLS", "WAIT_SECONDS", "Tool"]
 
@@ -62,7 +63,7 @@ def _load() -> Tool:
         ),
         "sandbox": _SANDBOX,
         "sub_model": schemas.text("The model that llm_query asks; by default the configured one."),
-        "max_llm_calls": schemas.count("Most sub-model calls of the session; by default 500."),
+        "max_llm_calls": schemas.count(f"Most sub-model calls of the session; by default {MAX_LLM_CALLS}."),
         "max_cost": schemas.number("Most US dollars of sub-model calls; by default no limit."),
         "wait": _WAIT,
     }
@@ -81,7 +82,9 @@ def _load() -> Tool:
 def _execute() -> Tool:
     properties = {
         "code": schemas.text("Python source."),
-        "timeout": schemas.number("Most seconds; at the limit the code is interrupted.", default=600),
+        "timeout": schemas.number(
+            "Most seconds; at the limit the code is interrupted.", default=EXECUTE_SECONDS
+        ),
         "session": _SESSION,
         "wait": _WAIT,
     }

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-__all__ = ["IDLE_SECONDS", "MAX_LLM_CALLS", "StartOptions"]
+__all__ = ["EXECUTE_SECONDS", "IDLE_SECONDS", "MAX_LLM_CALLS", "StartOptions"]
+
+EXECUTE_SECONDS = 600.0
+"""Seconds one ``exec`` may take unless it asks for another limit: a shell's tool call rarely waits longer."""
 
 IDLE_SECONDS = 30 * 60.0
 """Seconds without a request after which a session ends."""

@@ -1,4 +1,4 @@
-"""A session itself: one driver, what was loaded into it, and what its code has answered.
+"""A session itself: what clients may ask of it, and what its code has answered.
 
 It knows nothing of sockets. One request at a time; ``interrupt`` and the properties from any thread.
 """
@@ -12,40 +12,26 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from fleet_rlm.errors import ConfigurationError, FleetError, ModelError, SessionError, UsageError
-from fleet_rlm.guidance import explain
-from fleet_rlm.host.client import DriverClient
-from fleet_rlm.host.outcome import Limits
-from fleet_rlm.host.tools import call_tool
+from fleet_rlm.errors import SessionError, UsageError
 from fleet_rlm.sessions import snippets
 from fleet_rlm.sessions.asking import SubModel
 from fleet_rlm.sessions.budget import Budget
 from fleet_rlm.sessions.budget import Limits as BudgetLimits
 from fleet_rlm.sessions.coverage import coverage_of
-from fleet_rlm.sessions.loaded import Loaded
-from fleet_rlm.values import CrossingError
+from fleet_rlm.sessions.workspace import DEFAULT_LIMITS, PLAIN_FIELDS, Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from fleet_rlm.config import Settings
-    from fleet_rlm.host.outcome import Outcome
+    from fleet_rlm.errors import FleetError
+    from fleet_rlm.host.outcome import Limits, Outcome
     from fleet_rlm.sandboxes.base import Sandbox
     from fleet_rlm.sessions.options import StartOptions
 
-__all__ = ["EXECUTE_SECONDS", "Session", "ended_by"]
+__all__ = ["Session", "ended_by"]
 
-EXECUTE_SECONDS = 600.0
-"""Seconds one ``exec`` may take unless it asks for another limit: a shell's tool call rarely waits longer."""
-
-_LIMITS = Limits(timeout=EXECUTE_SECONDS)
 _CODE = ("function", "method")  # what the driver defines is no variable, and what code defines has no size
-_KINDS: dict[str, type[FleetError]] = {
-    "ConfigurationError": ConfigurationError,
-    "ModelError": ModelError,
-    "ValueError": UsageError,
-}  # what code of ours raises in the sandbox, as what it is outside
-_OWN_FIELDS = [{"name": "output"}]
 
 
 class _Cancelled(BaseException):
@@ -75,17 +61,14 @@ class Session:
         self._fields = [{"name": field, **({"type": kind} if kind else {})} for field, kind in options.fields]
         self._model = SubModel(settings, options.sub_model, self.budget, self._tell, lambda: self._over)
         self._tools = self._model.tools()
-        self._loaded = Loaded()
         self._answer: tuple[int, dict[str, Any]] | None = None
         self._over = threading.Event()
-        self._interrupting = threading.Lock()
-        self._is_binding = False
-        self._client = DriverClient(sandbox, _LIMITS, self._invoke)
+        self._workspace = Workspace(sandbox, self._tools, self._is_over)
 
     @property
     def loaded(self) -> int:
         """How many variables were loaded."""
-        return len(self._loaded.names)
+        return len(self._workspace.loaded)
 
     def start(self) -> None:
         """Start the driver.
@@ -93,7 +76,7 @@ class Session:
         Raises:
             FleetError: it cannot be started.
         """
-        self._client.start()
+        self._workspace.start()
 
     def check(self) -> None:
         """Look whether the sandbox is still there; between requests only.
@@ -101,12 +84,12 @@ class Session:
         Raises:
             SandboxError: it is gone.
         """
-        self._client.check()
+        self._workspace.check()
 
     def close(self) -> None:
         """End the driver. Idempotent."""
         self._model.stop(for_good=True)
-        self._client.close()
+        self._workspace.close()
 
     def begin(self) -> None:
         """A request begins: what was cancelled before is not about it."""
@@ -119,17 +102,8 @@ class Session:
     def interrupt(self) -> None:
         """Stop what the running request does, from another thread."""
         self._over.set()
-        self._interrupt_code()
+        self._workspace.interrupt()
         self._model.stop(for_good=False)
-
-    def _interrupt_code(self) -> None:
-        with self._interrupting:
-            if not self._is_binding:  # else a later step would miss what was loaded
-                self._client.interrupt()
-
-    def _begun(self) -> None:
-        if self._over.is_set():
-            self._interrupt_code()
 
     # What clients ask for
 
@@ -150,9 +124,7 @@ class Session:
             documents = load(sources, stdin=stream, on_progress=self._reading)
         except _Cancelled:
             raise SessionError("Loading was interrupted; nothing was loaded.") from None
-        loading = self._loaded.plan(name, documents)
-        self._bind(loading.bound, loading.code)
-        self._loaded.add(loading)
+        loading = self._workspace.load(name, documents)
         return {
             "session": self.name,
             "variables": loading.rows(),
@@ -162,9 +134,9 @@ class Session:
 
     def execute(self, code: str, timeout: float | None = None) -> dict[str, Any]:
         """Run code as the next step; ``timeout`` in seconds."""
-        limits = _LIMITS if timeout is None else _LIMITS._replace(timeout=timeout)
+        limits = DEFAULT_LIMITS if timeout is None else DEFAULT_LIMITS._replace(timeout=timeout)
         began, calls = time.monotonic(), self.budget.calls
-        outcome = self._step(code, limits, self._fields or _OWN_FIELDS)
+        outcome = self._step(code, limits, self._fields or PLAIN_FIELDS)
         if outcome.kind == "submit" and outcome.answer is not None:
             self._answer = (outcome.step, outcome.answer)
         failed = outcome.kind not in ("ok", "submit")
@@ -174,7 +146,7 @@ class Session:
             "outcome": outcome.kind,
             "output": outcome.output,
             "cut": outcome.cut,
-            "error": self._explained(outcome, limits) if failed else None,
+            "error": self._workspace.explained(outcome, limits) if failed else None,
             "answer": outcome.answer,
             "seconds": round(time.monotonic() - began, 3),
             "llm_calls": self.budget.calls - calls,
@@ -182,7 +154,7 @@ class Session:
 
     def variables(self) -> dict[str, Any]:
         """Names, types and sizes of the variables."""
-        rows = self._submitted(self._hidden(snippets.VARIABLES))
+        rows = self._hidden(snippets.VARIABLES)
         tools = self._tools.keys()
         shown = [row for row in rows if row["type"] not in _CODE and row["name"] not in tools]
         return {"session": self.name, "variables": sorted(shown, key=lambda row: str(row["name"]))}
@@ -194,7 +166,7 @@ class Session:
             SessionError: it is not kept.
         """
         step = self.steps if step is None else step
-        text = self._client.output(step)
+        text = self._workspace.output(step)
         if text is None:
             raise SessionError(
                 f"The output of step {step} is not kept: it was shown whole, or has been dropped.",
@@ -236,8 +208,8 @@ class Session:
                 f"{match!r} is not a regular expression: {error}.", remedy="Correct it, or escape its signs."
             ) from None
         code = snippets.asking(variable, question, size=size, overlap=overlap, match=match, save_as=save_as)
-        outcome = self._step(code, _LIMITS._replace(timeout=None), _OWN_FIELDS)
-        report = coverage_of(self._submitted(outcome))
+        outcome = self._step(code, DEFAULT_LIMITS._replace(timeout=None), PLAIN_FIELDS)
+        report = coverage_of(self._workspace.submitted(outcome))
         return {
             "session": self.name,
             "step": outcome.step,
@@ -252,91 +224,26 @@ class Session:
         Raises:
             SessionError: there is none, or it cannot leave the sandbox.
         """
-        return self._submitted(self._hidden(snippets.value_of(check_variable(variable))))
+        return self._hidden(snippets.value_of(check_variable(variable)))
 
     # How it is done
 
     def _step(self, code: str, limits: Limits, fields: list[dict[str, str]]) -> Outcome:
         self.steps += 1
-        outcome = self._run(code, limits, fields, step=self.steps, begun=self._begun)
-        if outcome.kind == "lost":
-            self._bind_again()
-        return outcome
+        return self._workspace.run(code, step=self.steps, limits=limits, fields=fields)
 
-    def _hidden(self, code: str) -> Outcome:
-        """Run code that is no step of anybody's."""
-        outcome = self._run(code, _LIMITS, _OWN_FIELDS, step=0, begun=self._begun)
-        if outcome.kind == "lost":
-            self._bind_again()
-        return outcome
+    def _hidden(self, code: str) -> Any:
+        """What code submits that is no step of anybody's."""
+        return self._workspace.submitted(self._workspace.run(code))
 
-    def _bind(self, variables: Mapping[str, Any], code: str) -> None:
-        """Bind what is being loaded, in a worker that has all that was loaded before."""
-        outcome = self._bound(variables, code)
-        if outcome.kind == "lost":
-            self._bind_again()
-            outcome = self._bound(variables, code)  # it may have died unnoticed, not of this text
-            if outcome.kind == "lost":
-                self._bind_again()
-        if outcome.kind != "ok":
-            raise SessionError(f"The text could not be loaded: {self._explained(outcome, _LIMITS)}")
-
-    def _bind_again(self) -> None:
-        """Give a fresh worker what was loaded."""
-        outcome = self._bound(self._loaded.variables, self._loaded.code)
-        if outcome.kind != "ok":
-            raise SessionError(f"The texts could not be loaded again: {self._explained(outcome, _LIMITS)}")
-
-    def _bound(self, variables: Mapping[str, Any], code: str) -> Outcome:
-        with self._interrupting:
-            self._is_binding = True
-        try:
-            return self._run(code, _LIMITS, _OWN_FIELDS, step=0, variables=variables)
-        finally:
-            self._is_binding = False
-
-    def _run(
-        self,
-        code: str,
-        limits: Limits,
-        fields: list[dict[str, str]],
-        *,
-        step: int,
-        variables: Mapping[str, Any] | None = None,
-        begun: Callable[[], None] | None = None,
-    ) -> Outcome:
-        self._client.configure(list(self._tools), fields)
-        try:
-            return self._client.execute(code, variables or {}, step=step, limits=limits, begun=begun)
-        except CrossingError as error:
-            raise UsageError(f"variable {error}") from error
-
-    def _submitted(self, outcome: Outcome) -> Any:
-        if outcome.kind == "submit" and outcome.answer is not None:
-            return outcome.answer.get("output")
-        told = self._explained(outcome, _LIMITS).strip() or "nothing was submitted"
-        if outcome.kind not in ("error", "syntax"):
-            raise SessionError(told)
-        last = told.splitlines()[-1]
-        if outcome.error == "NameError":
-            name = last.removeprefix("NameError: name ").removesuffix(" is not defined")
-            raise UsageError(f"There is no variable {name}.", remedy="`fleet-rlm session vars` shows them.")
-        kind = _KINDS.get(outcome.error, SessionError)
-        raise kind(last.removeprefix(f"{outcome.error}: ") if kind is not SessionError else last)
-
-    def _explained(self, outcome: Outcome, limits: Limits) -> str:
-        if outcome.kind == "syntax":
-            return outcome.detail
-        return explain(outcome._replace(output=""), limits.timeout, self._loaded.names)
-
-    def _invoke(self, name: str, args: list[Any], kwargs: Mapping[str, Any]) -> Any:
-        return call_tool(self._tools[name], args, kwargs)
+    def _is_over(self) -> bool:
+        return self._over.is_set()
 
     def _tell(self, event: dict[str, Any]) -> None:
         self.emit(event)
 
     def _reading(self, done: int, total: int) -> None:
-        if self._over.is_set():
+        if self._is_over():
             raise _Cancelled
         self.emit({"event": "reading", "done": done, "total": total})
 
