@@ -61,8 +61,8 @@ class Inbox:
     def watch(self, line: Line) -> None:
         """Take what comes by this line as well. Only where there is a ``descriptor``."""
         assert self._epoll is not None  # noqa: S101 - as the docstring demands
-        self._line = line
         self._line_descriptor = line.stream.fileno()
+        self._line = line
         self._epoll.register(self._line_descriptor, select.EPOLLIN)
 
     def leave_line(self) -> None:
@@ -107,9 +107,11 @@ class Inbox:
 
     def _look(self, timeout: float | None, waiting: AbstractContextManager[None] = _UNNOTICED) -> None:
         if self._epoll is None:
-            with waiting:
-                data = self._connection.receive(timeout)
-            self._hear(data)
+            with waiting:  # receiving in there would lose what an interrupt comes just after
+                has_come = self._connection.wait(timeout)
+            if not has_come:
+                raise TimeoutError
+            self._hear(self._connection.receive(None))
             return
         line = self._line  # which close() may take away at any time
         with waiting:

@@ -64,6 +64,14 @@ class Connection(Protocol):
         """
         ...
 
+    def wait(self, timeout: float | None) -> bool:
+        """Wait until there is something to ``receive``, if only the end; return whether there is.
+
+        Args:
+            timeout: seconds to wait; None waits for ever.
+        """
+        ...
+
     def receive(self, timeout: float | None) -> bytes:
         """Return the next bytes from the driver, or ``b""`` when it has ended.
 

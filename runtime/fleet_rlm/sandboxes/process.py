@@ -155,9 +155,13 @@ class ProcessConnection:
         finally:
             os.close(memory)
 
+    def wait(self, timeout: float | None) -> bool:
+        """Wait until something can be received."""
+        return bool(self._poll.poll(None if timeout is None else timeout * 1000))
+
     def receive(self, timeout: float | None) -> bytes:
         """Return the next bytes, or ``b""`` when the driver has ended."""
-        if timeout is not None and not self._poll.poll(timeout * 1000):
+        if timeout is not None and not self.wait(timeout):
             raise TimeoutError
         try:
             data = self._stream.receive()

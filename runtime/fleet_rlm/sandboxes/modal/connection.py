@@ -95,6 +95,10 @@ class ModalConnection:
         if self._input.hold(frame):
             self.send(b"")
 
+    def wait(self, timeout: float | None) -> bool:
+        """Wait until something has come."""
+        return self._inbox.wait(timeout)
+
     def receive(self, timeout: float | None) -> bytes:
         """Return the next bytes from the driver; the first ones come when the sandbox is up."""
         return self._inbox.take(timeout)

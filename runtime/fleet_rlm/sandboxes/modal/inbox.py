@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 
 __all__ = ["Inbox"]
@@ -50,6 +49,15 @@ class Inbox:
                 self._ended, self._failure = True, failure
                 self._changed.notify_all()
 
+    def wait(self, timeout: float | None) -> bool:
+        """Wait until there is something to take, or the end; return whether there is.
+
+        Args:
+            timeout: seconds; None waits for ever.
+        """
+        with self._changed:
+            return self._changed.wait_for(lambda: bool(self._pieces) or self._ended, timeout)
+
     def take(self, timeout: float | None) -> bytes:
         """Return all bytes that are there, waiting for some; ``b""`` at the end.
 
@@ -60,13 +68,9 @@ class Inbox:
             TimeoutError: nothing came in time.
             BaseException: the failure that ended the stream.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
+        if not self.wait(timeout):
+            raise TimeoutError
         with self._changed:
-            while not self._pieces and not self._ended:
-                left = None if deadline is None else deadline - time.monotonic()
-                if left is not None and left <= 0:
-                    raise TimeoutError
-                self._changed.wait(left)
             if self._pieces:
                 data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
                 self._pieces.clear()
