@@ -344,17 +344,24 @@ breaks("sub_agents.react")(_refuses("ReAct"))
 breaks("sub_agents.nested_rlm")(_refuses("RLM"))
 
 
+def forget(interpreter: TrustedInterpreter, prefix: str) -> None:
+    """Forget what dspy has prepared with variables of these names."""
+    cells = interpreter._preparations._cells
+    for names in [names for names in cells if any(name.startswith(prefix) for name in names)]:
+        del cells[names]
+
+
 @breaks("sub_agents.survive_worker_death")
 class ForgetsTheFacade(TrustedInterpreter):
     def execute(self, code: str, variables: dict[str, Any] | None = None) -> Any:
-        self._setup[:] = [setup for setup in self._setup if not any(n.startswith("__dspy") for n in setup[1])]
+        forget(self, "__dspy")
         return super().execute(code, variables)
 
 
 @breaks("rlm.serializable_inputs")
 class ForgetsRebuiltInputs(TrustedInterpreter):
     def execute(self, code: str, variables: dict[str, Any] | None = None) -> Any:
-        self._setup[:] = [setup for setup in self._setup if not any(n.startswith("_raw") for n in setup[1])]
+        forget(self, "_raw")
         return super().execute(code, variables)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import weakref
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +48,7 @@ class Calls:
         self._invoke = invoke
         self._waiting = waiting
         self._threads = ToolThreads()
+        weakref.finalize(self, self._threads.close).atexit = False  # whoever is dropped was never closed
         descriptor = inbox.descriptor
         self._lead = Lead(descriptor) if descriptor is not None and Lead.is_possible() else None
         self._cell = _Cell(lambda: None)

@@ -15,7 +15,7 @@ from fleet_rlm.host.outcome import Limits, Outcome
 from fleet_rlm.host.shortcut import Shortcut
 from fleet_rlm.host.tools import call_tool
 from fleet_rlm.host.variables import VariableTable
-from fleet_rlm.protocol import MAX_GUEST_PAYLOAD, PROTOCOL, encode_frame
+from fleet_rlm.protocol import MAX_GUEST_PAYLOAD, MAX_HEADER, PROTOCOL, encode_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -46,6 +46,7 @@ class DriverClient:
         self._limits = limits
         self._invoke = invoke
         self._connection: Connection | None = None
+        self._is_closed = False
         self._variables = VariableTable()
         self._configured: tuple[list[str], list[dict[str, Any]] | None] | None = None
         self._number = 0
@@ -55,17 +56,34 @@ class DriverClient:
         self.ready: dict[str, Any] = {}
 
     def start(self) -> None:
-        """Start the driver and wait until it is ready.
+        """Start the driver and wait until it is ready; to be closed even if this fails.
 
         Raises:
             SandboxError: it cannot be started, speaks another protocol, or its confinement does not hold.
         """
-        self._connection = connection = self._sandbox.open()
+        self._interrupts.defer()  # between starting a driver and knowing of it, it would be left running
+        try:
+            self._open()
+            self._greet()
+        finally:
+            self._interrupts.release()
+
+    def _open(self) -> None:
+        """Start the driver."""
+        connection = self._sandbox.open()
         self._inbox = Inbox(connection, MAX_GUEST_PAYLOAD + self._limits.output * 8)
         self._calls = Calls(connection, self._inbox, self._invoke, self._interrupts)
         self._shortcut = Shortcut(connection, self._inbox)
+        self._connection = connection
+        if self._is_closed:  # by another thread, which found nothing to close
+            self.close()
+
+    def _greet(self) -> None:
+        """Wait for the driver, and believe it only if its confinement holds."""
+        self._live()
         try:
-            frame = self._inbox.take(time.monotonic() + self._sandbox.start_timeout).frame
+            deadline = time.monotonic() + self._sandbox.start_timeout
+            frame = self._inbox.take(deadline, self._interrupts).frame
         except TimeoutError:
             raise _late("the driver did not start") from None
         if frame.header["type"] != "ready":
@@ -79,10 +97,15 @@ class DriverClient:
         self._shortcut.provide(self._worker)
 
     def configure(self, tools: list[str], fields: list[dict[str, Any]] | None) -> None:
-        """Tell the driver which tools and output fields there are, if that has changed."""
+        """Tell the driver which tools and output fields there are, if that has changed.
+
+        Raises:
+            UsageError: they are too many.
+            SandboxError: the driver is gone.
+        """
         wanted = (tools, fields)
         if wanted != self._configured:
-            self._send({"type": "configure", "tools": tools, "fields": fields})
+            self._live().send(_stated({"type": "configure", "tools": tools, "fields": fields}, "tools"))
             self._shortcut.pause()
             self._configured = (list(tools), None if fields is None else [dict(field) for field in fields])
 
@@ -106,11 +129,11 @@ class DriverClient:
 
         Raises:
             CrossingError: a variable cannot cross; nothing was run.
-            UsageError: a variable is larger than this sandbox takes; nothing was run.
+            UsageError: a variable is larger than this sandbox takes, or there are too many; nothing was run.
             SandboxError: the driver is gone, and its session with it.
-            KeyboardInterrupt: the caller was interrupted; the cell has been too, and the session goes on.
+            BaseException: the caller was interrupted, as by Ctrl-C; so was the cell, and the session goes on.
         """
-        names = self._bind(variables)
+        names = self._bind(variables) if variables else {}
         self._number += 1
         limits = limits or self._limits
         header = {
@@ -122,7 +145,7 @@ class DriverClient:
             "grace": limits.grace,
             "worker": self._worker,
         }
-        data = encode_frame(header, code.encode("utf-8", "surrogatepass"))
+        data = _stated(header, "variables", code.encode("utf-8", "surrogatepass"))
         self._live()
         self._calls.begin_cell(self.interrupt)
         self._running = self._number
@@ -141,17 +164,15 @@ class DriverClient:
 
     def _bind(self, variables: Mapping[str, Any]) -> dict[str, str]:
         """Send what the driver does not have yet; return the ids of the values by name."""
-        binding = self._variables.bind(variables)
-        try:
-            for outgoing in binding.send:
-                self._live().send_value(outgoing.header, outgoing.content)
-        except UsageError:
-            self._variables.unbind(binding)
-            raise
-        for value in binding.forget:
-            self._send({"type": "forget", "value": value})
-        if binding.send or binding.forget:
+        binding, stale = self._variables.bind(variables), self._variables.stale
+        if binding.send or stale:
             self._shortcut.pause()
+        while stale:
+            self._send({"type": "forget", "value": stale[-1]})
+            stale.pop()
+        for outgoing in binding.send:
+            self._live().send_value(outgoing.header, outgoing.content)
+        self._variables.settle()
         return binding.names
 
     def _learn(self, done: Frame) -> None:
@@ -171,7 +192,9 @@ class DriverClient:
             if begun is not None:
                 begun()
             return self._pump(limits)
-        except KeyboardInterrupt:
+        except SandboxError:
+            raise
+        except BaseException:  # Ctrl-C, or what a signal handler of the caller's raises
             if not is_sent:  # it may have been all the same; then this one is dropped
                 self._send_cell(header, data)
             self.interrupt()
@@ -284,7 +307,8 @@ class DriverClient:
             self._distrust()
 
     def close(self) -> None:
-        """End the driver. Idempotent."""
+        """End the driver, also while another thread starts it. Idempotent."""
+        self._is_closed = True
         connection, self._connection = self._connection, None
         if connection is not None:
             self._calls.close()
@@ -314,6 +338,14 @@ class DriverClient:
 
 def _late(what: str) -> SandboxError:
     return SandboxError(f"{what} in time.", remedy="Run `fleet-rlm doctor`.")
+
+
+def _stated(header: dict[str, Any], what: str, payload: bytes = b"") -> bytes:
+    """A frame whose header grows with the number of these, if it does not grow too long."""
+    data = encode_frame(header, payload)
+    if len(data) - len(payload) >= MAX_HEADER:
+        raise UsageError(f"there are too many {what} to state in {MAX_HEADER:,} bytes.", remedy="Use fewer.")
+    return data
 
 
 def _text(payload: bytes) -> str:

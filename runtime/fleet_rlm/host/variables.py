@@ -62,14 +62,13 @@ class Outgoing:
 
 @dataclass(frozen=True)
 class Binding:
-    """What one execute needs: values to send first, ids to drop, and the id for each name."""
+    """What one execute needs: values to send first, and the id for each name."""
 
     send: list[Outgoing]
-    forget: list[str]
     names: dict[str, str]
 
 
-_NOTHING = Binding([], [], {})
+_NOTHING = Binding([], {})
 
 
 @dataclass
@@ -77,6 +76,7 @@ class _Known:
     """A value the driver has."""
 
     value: str
+    number: int
     kind: str
     content: Any
     leaves: tuple[str, ...] = ()
@@ -84,21 +84,33 @@ class _Known:
 
 @dataclass
 class VariableTable:
-    """The values one driver has, and what each name was last bound to."""
+    """The values one driver has, and what each name was last bound to.
 
+    Attributes:
+        stale: ids that the driver may have and nothing refers to, for whoever sends to take out.
+    """
+
+    stale: list[str] = field(default_factory=list)
     _by_key: dict[tuple[str, int], list[_Known]] = field(default_factory=dict)
     _known: dict[str, _Known] = field(default_factory=dict)
     _bound: dict[str, tuple[Any, str]] = field(default_factory=dict)
     _count: int = 0
+    _settled: int = 0  # how many of them the driver was sent for certain
+    _is_settled: bool = True
 
     def bind(self, variables: Mapping[str, Any]) -> Binding:
         """Decide what must be sent so that each name can be bound to its value.
 
+        Unless ``settle`` says that it was, the next one takes this back, wherever it was interrupted.
+
         Raises:
-            CrossingError: a value cannot cross; it names the variable, and nothing has changed.
+            CrossingError: a value cannot cross; it names the variable.
         """
         if not variables:
             return _NOTHING
+        if not self._is_settled:
+            self._take_back()
+        self._is_settled = False
         send: list[Outgoing] = []
         names: dict[str, str] = {}
         for name, value in variables.items():
@@ -109,17 +121,34 @@ class VariableTable:
             try:
                 names[name] = self._identify(value, send)
             except CrossingError as error:
-                self._undo(send)
                 raise error.at(name) from None
         replaced = {old for name, new in names.items() if (old := self._id_of(name)) and old != new}
         self._bound.update((name, (variables[name], value)) for name, value in names.items())
-        return Binding(send, self._drop(replaced), names)
+        self._drop(replaced)
+        return Binding(send, names)
 
-    def unbind(self, binding: Binding) -> None:
-        """Forget what ``binding`` was to send, because it was not all sent."""
-        unsent = {outgoing.header["value"] for outgoing in binding.send}
-        self._undo(binding.send)
-        self._bound = {name: bound for name, bound in self._bound.items() if bound[1] not in unsent}
+    def settle(self) -> None:
+        """All that the last binding was to send was sent."""
+        self._settled, self._is_settled = self._count, True
+
+    def _take_back(self) -> None:
+        """Keep what was sent for certain and is referred to. Some of the rest may have been sent as well."""
+        sent = {value: known for value, known in self._known.items() if known.number <= self._settled}
+        self._bound = {name: bound for name, bound in self._bound.items() if bound[1] in sent}
+        live = self._live()
+        self.stale += (f"v{number}" for number in range(self._settled + 1, self._count + 1))
+        self.stale += sorted(sent.keys() - live)
+        self._known = {value: known for value, known in sent.items() if value in live}
+        self._by_key = {}
+        for known in self._known.values():
+            self._by_key.setdefault((known.kind, len(known.content)), []).append(known)
+        self._settled = self._count
+
+    def _live(self) -> set[str]:
+        """What a name or a container is bound to."""
+        live = {value for _, value in self._bound.values()}
+        live.update(leaf for value in tuple(live) for leaf in self._known[value].leaves)
+        return live
 
     def _id_of(self, name: str) -> str | None:
         bound = self._bound.get(name)
@@ -147,29 +176,24 @@ class VariableTable:
             if known.content is content or known.content == content:
                 return known.value
         self._count += 1
-        known = _Known(f"v{self._count}", kind, content, leaves)
+        known = _Known(f"v{self._count}", self._count, kind, content, leaves)
         same_size.append(known)
         self._known[known.value] = known
         header = {"type": "value", "value": known.value, "kind": kind}
         send.append(Outgoing(header, _Bytes(content) if kind == "bytes" else _Text(content)))
         return known.value
 
-    def _undo(self, send: list[Outgoing]) -> None:
-        for outgoing in send:
-            self._remove(outgoing.header["value"])
-
-    def _drop(self, replaced: set[str]) -> list[str]:
+    def _drop(self, replaced: set[str]) -> None:
         """Forget values that no name and no container is bound to any more."""
         if not replaced:
-            return []
-        live = {value for _, value in self._bound.values()}
-        live.update(leaf for value in tuple(live) for leaf in self._known[value].leaves)
+            return
         candidates = replaced | {leaf for value in replaced for leaf in self._known[value].leaves}
-        gone = sorted(candidates - live)
-        for value in gone:
-            self._remove(value)
-        return gone
-
-    def _remove(self, value: str) -> None:
-        known = self._known.pop(value)
-        self._by_key[known.kind, len(known.content)].remove(known)
+        for value in sorted(candidates - self._live()):
+            known = self._known.pop(value)
+            key = known.kind, len(known.content)
+            same_size = [other for other in self._by_key[key] if other is not known]
+            if same_size:
+                self._by_key[key] = same_size
+            else:
+                del self._by_key[key]
+            self.stale.append(value)

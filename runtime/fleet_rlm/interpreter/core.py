@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import ast
 import keyword
 import threading
+import unicodedata
 from typing import TYPE_CHECKING, Any
 
 from dspy.primitives.code_interpreter import CodeExecutionError, CodeInterpreterError, FinalOutput
@@ -16,6 +16,7 @@ from fleet_rlm.host.client import DriverClient
 from fleet_rlm.host.outcome import Limits, Outcome
 from fleet_rlm.host.tools import call_tool
 from fleet_rlm.interpreter.factory import InterpreterFactory
+from fleet_rlm.interpreter.preparations import Preparations, text_shown
 from fleet_rlm.values import CrossingError
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["SandboxInterpreter"]
 
 _RESERVED = frozenset({"SUBMIT", "__builtins__"})
-_SETUP_PREFIXES = ("__dspy", "_raw_")  # variables of the cells in which dspy itself prepares a session
 
 
 class SandboxInterpreter:
@@ -73,7 +73,7 @@ class SandboxInterpreter:
         self._ended: str | None = None
         self._starting = threading.Lock()
         self._executing = threading.Lock()
-        self._setup: list[tuple[str, dict[str, Any]]] = []
+        self._preparations = Preparations()
         self._inputs: set[str] = set()
         self._steps = 0
 
@@ -92,14 +92,21 @@ class SandboxInterpreter:
         with self._starting:
             if self._ended is not None:
                 raise CodeInterpreterError(f"this session has ended: {self._ended}")
-            if self._client is not None:
+            if self._is_started:
                 return
-            client = DriverClient(self.sandbox, self._limits, self.invoke_tool)
-            self._client = client
+            self._client = DriverClient(self.sandbox, self._limits, self.invoke_tool)  # for shutdown to find
             try:
-                client.start()
+                self._client.start()
             except FleetError as error:
                 raise self._end(error) from error
+            except BaseException:  # a Ctrl-C: the next start begins anew
+                self._close()
+                raise
+
+    @property
+    def _is_started(self) -> bool:
+        client = self._client
+        return client is not None and bool(client.ready)
 
     @with_callbacks
     def execute(self, code: str, variables: dict[str, Any] | None = None) -> Any:
@@ -113,31 +120,37 @@ class SandboxInterpreter:
             SyntaxError: the code is not Python.
             CodeInterpreterError: the call itself is wrong, or the sandbox is gone and the session with it.
         """
-        if not self._executing.acquire(blocking=False):
+        with self._alone():
+            variables = {} if variables is None else variables
+            self._check(code, variables)
+            if not self._is_started:
+                self.start()
+            return self._result(self._step(code, variables))
+
+    def _alone(self) -> threading.Lock:
+        """The lock under which the driver is used: only a ``with`` is sure to give it back after a Ctrl-C.
+
+        Raises:
+            CodeInterpreterError: it is being used.
+        """
+        if self._executing.locked():
             raise CodeInterpreterError(
                 "this interpreter is already executing; use one interpreter per thread"
             )
-        try:
-            variables = {} if variables is None else variables
-            self._check(code, variables)
-            if self._client is None:
-                self.start()
-            return self._result(self._step(code, variables))
-        finally:
-            self._executing.release()
+        return self._executing
 
     def _step(self, code: str, variables: dict[str, Any]) -> Outcome:
         """Run a cell, and remember what a fresh worker would need."""
-        if any(name.startswith(_SETUP_PREFIXES) for name in variables):
-            self._setup.append((code, dict(variables)))
+        if self._preparations.include(variables):
+            self._preparations.add(code, variables)
             outcome = self._run(code, variables, step=0)
-            return outcome._replace(output=_text_shown(outcome.output))
+            return outcome._replace(output=text_shown(outcome.output))
         self._steps += 1
         self._inputs.update(variables)
         outcome = self._run(code, variables, step=self._steps)
         if outcome.kind == "lost":
-            for setup in self._setup:
-                self._run(*setup, step=0)
+            for prepared in self._preparations:
+                self._run(*prepared, step=0)
         return outcome
 
     def _run(self, code: str, variables: dict[str, Any], *, step: int) -> Outcome:
@@ -177,8 +190,16 @@ class SandboxInterpreter:
         return call_tool(tool, args, kwargs)
 
     def output(self, step: int) -> str | None:
-        """Return all that a step printed if it was shown cut and is still kept, else None."""
-        return None if self._client is None else self._client.output(step)
+        """Return all that a step printed if it was shown cut and is still kept, else None.
+
+        Raises:
+            CodeInterpreterError: code is running, or the sandbox is gone.
+        """
+        with self._alone():
+            try:
+                return None if self._client is None else self._client.output(step)
+            except FleetError as error:
+                raise self._end(error) from error
 
     def interrupt(self) -> None:
         """Stop the running execute, from another thread; its variables are kept."""
@@ -190,17 +211,18 @@ class SandboxInterpreter:
         """End the session and every process of it. Idempotent."""
         if self._ended is None:
             self._ended = "it was shut down"
-        client, self._client = self._client, None
-        if client is not None:
-            client.close()
+        self._close()
 
     def _end(self, error: FleetError) -> CodeInterpreterError:
         """Make ``error`` the end of the session: nothing restarts it silently."""
-        self._ended = str(error)
+        self._ended = self._ended or str(error)
+        self._close()
+        return CodeInterpreterError(str(error))
+
+    def _close(self) -> None:
         client, self._client = self._client, None
         if client is not None:
             client.close()
-        return CodeInterpreterError(str(error))
 
     def _check(self, code: str, variables: dict[str, Any]) -> None:
         if not isinstance(code, str):
@@ -226,15 +248,6 @@ class SandboxInterpreter:
         return self.execute(code, variables)
 
 
-def _text_shown(output: str) -> str:
-    """The text whose repr ``output`` is, if it is one: so dspy.Flex reads a last expression's value."""
-    try:
-        value = ast.literal_eval(output.strip())
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return output
-    return value if isinstance(value, str) else output
-
-
 def _check_names(names: Any, what: str) -> None:
     """Refuse names that code could not use.
 
@@ -243,7 +256,8 @@ def _check_names(names: Any, what: str) -> None:
     """
     for name in names:
         usable = isinstance(name, str) and name.isidentifier() and not keyword.iskeyword(name)
-        if not usable or name in _RESERVED:
+        # Python normalises the names in code, so it would look for another one
+        if not usable or name in _RESERVED or unicodedata.normalize("NFKC", name) != name:
             raise CodeInterpreterError(
                 f"{name!r} cannot be a {what} name: it must be an identifier of your own"
             )

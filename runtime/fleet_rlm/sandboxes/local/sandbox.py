@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -82,10 +83,12 @@ class LocalSandbox:
         )
         try:
             launch = confinement.launch(policy, session)
-            return ProcessConnection.start(launch.argv, env=launch.env, cwd="/", on_close=session.close)
+            connection = ProcessConnection.start(launch.argv, env=launch.env, cwd="/", on_close=session.close)
         except BaseException:
             session.close()
             raise
+        weakref.finalize(connection, session.close).atexit = False  # if it is dropped and never closed
+        return connection
 
     def verify(self, ready: Mapping[str, Any]) -> None:
         """Believe a confinement only if every attempt to break out was made, and failed.
