@@ -23,6 +23,7 @@ SHIPPED = (
     "driver/helpers.py",
     "driver/history.py",
     "driver/lean.py",
+    "driver/lineage.py",
     "driver/namespace.py",
     "driver/shield.py",
     "driver/spool.py",

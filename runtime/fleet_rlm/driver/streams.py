@@ -8,9 +8,11 @@ import io
 import os
 import sys
 
+from fleet_rlm.driver.lineage import Lineage
+
 TYPE_CHECKING = False  # typing itself would cost a driver's start 6 ms
 if TYPE_CHECKING:
-    from typing import Any, FrozenSet, List
+    from typing import Any, List
 
 __all__ = ["Streams"]
 
@@ -20,16 +22,21 @@ _NO_BYTES = bytes(4)
 _ioctl = fcntl.ioctl  # code may put something else in its place
 
 
-class _CellStream(io.TextIOWrapper):
-    """A text stream that outlives ``close()`` and keeps apart what leftover threads write."""
+class _CellBuffer(io.BufferedWriter):
+    """Keeps apart what leftover threads write, as text or as bytes."""
 
     owner: Streams
 
-    def write(self, text: str) -> int:
-        with self.owner.writing:
-            if self.owner.is_leftover():
-                return self.owner.keep_background(text)
-            return super().write(text)
+    def write(self, data: Any) -> int:
+        owner = self.owner
+        with owner.writing:
+            if owner.is_leftover():
+                return owner.keep_background(data)
+            return super().write(data)
+
+
+class _CellStream(io.TextIOWrapper):
+    """A text stream that outlives ``close()``."""
 
     def close(self) -> None:
         self.flush()
@@ -41,25 +48,25 @@ class Streams:
     def __init__(self, pipe: int) -> None:
         self._pipe = pipe
         self.writing = _thread.RLock()  # a signal's handler may print while its thread is printing
-        self.leftover: FrozenSet[Any] = frozenset()
+        self._lineage = Lineage()
+        self.is_leftover = self._lineage.is_leftover
         self._background: List[str] = []
         self._background_size = 0
-        self._main = _thread.get_ident()
         self._open()
 
     def _open(self) -> None:
         self._point()
-        binary = io.BufferedWriter(io.FileIO(1, "w", closefd=False))
+        binary = _CellBuffer(io.FileIO(1, "w", closefd=False))
+        binary.owner = self
         self._out, self._err = self._text(binary), self._text(binary)
         self._in = open(os.devnull, encoding="utf-8")  # noqa: SIM115 - stdin for as long as the worker lives
 
-    def _text(self, binary: Any) -> _CellStream:
+    @staticmethod
+    def _text(binary: Any) -> _CellStream:
         # written through to the buffer that both streams share, or an unfinished line would be overtaken
-        stream = _CellStream(
+        return _CellStream(
             binary, encoding="utf-8", errors="backslashreplace", line_buffering=True, write_through=True
         )
-        stream.owner = self
-        return stream
 
     def _point(self) -> None:
         os.dup2(self._pipe, 1)
@@ -73,9 +80,9 @@ class Streams:
         sys.stdout, sys.stderr, sys.stdin = self._out, self._err, self._in
 
     def end(self) -> None:
-        """Remember which threads outlive the cell, then push out what is buffered."""
+        """Part with the threads that outlive the cell, then push out what is buffered."""
         with self.writing:  # no thread is between being asked and having written
-            self.leftover = self._threads()
+            self._lineage.end_cell()
         try:
             sys.stdout.flush()
             sys.stderr.flush()
@@ -94,25 +101,14 @@ class Streams:
         except OSError:
             return False
 
-    def _threads(self) -> FrozenSet[Any]:
-        threading = sys.modules.get("threading")
-        if threading is None:
-            return frozenset()
-        return frozenset(thread for thread in threading.enumerate() if thread.ident != self._main)
-
-    def is_leftover(self) -> bool:
-        """Whether the calling thread was started by an earlier cell."""
-        if not self.leftover or _thread.get_ident() == self._main:
-            return False
-        return sys.modules["threading"].current_thread() in self.leftover
-
-    def keep_background(self, text: str) -> int:
-        """Put aside what a leftover thread wrote; the oldest goes beyond a limit."""
+    def keep_background(self, data: Any) -> int:
+        """Put aside the bytes that a leftover thread wrote; the oldest go beyond a limit."""
+        text = str(data, "utf-8", "replace")
         self._background.append(text)
         self._background_size += len(text)
         while self._background_size > _BACKGROUND_CHARACTERS:
             self._background_size -= len(self._background.pop(0))
-        return len(text)
+        return memoryview(data).nbytes
 
     def background(self) -> str:
         """What leftover threads have written since they were left."""

@@ -22,7 +22,7 @@ class Submitter:
     """The ``SUBMIT`` of one worker; keeps the running cell's answer packed, so that it cannot change.
 
     Args:
-        is_leftover: whether the calling thread was started by an earlier cell.
+        is_leftover: whether the calling thread belongs to an earlier cell.
     """
 
     def __init__(self, is_leftover: Callable[[], bool]) -> None:
