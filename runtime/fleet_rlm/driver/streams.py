@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Streams"]
 
+_ERRORS = "backslashreplace"
 _BACKGROUND_CHARACTERS = 1 << 20
 _FIONREAD = 0x541B  # as Linux numbers it; only there has a worker a line
 _NO_BYTES = bytes(4)
@@ -23,7 +24,10 @@ _ioctl = fcntl.ioctl  # code may put something else in its place
 
 
 class _CellBuffer(io.BufferedWriter):
-    """Keeps apart what leftover threads write, as text or as bytes."""
+    """Keeps apart what leftover threads write, as text or as bytes; outlives ``close()``.
+
+    A text stream that code puts around it closes it when it is collected, and both of ours write to it.
+    """
 
     owner: Streams
 
@@ -34,12 +38,19 @@ class _CellBuffer(io.BufferedWriter):
                 return owner.keep_background(data)
             return super().write(data)
 
+    def close(self) -> None:
+        self.flush()
+
 
 class _CellStream(io.TextIOWrapper):
-    """A text stream that outlives ``close()``."""
+    """A text stream that outlives ``close()`` and ``detach()``."""
 
     def close(self) -> None:
         self.flush()
+
+    def detach(self) -> Any:
+        self.flush()
+        return self.buffer
 
 
 class Streams:
@@ -60,13 +71,15 @@ class Streams:
         binary.owner = self
         self._out, self._err = self._text(binary), self._text(binary)
         self._in = open(os.devnull, encoding="utf-8")  # noqa: SIM115 - stdin for as long as the worker lives
+        self._put_back()
+
+    def _put_back(self) -> None:
+        sys.stdout, sys.stderr, sys.stdin = self._out, self._err, self._in
 
     @staticmethod
     def _text(binary: Any) -> _CellStream:
         # written through to the buffer that both streams share, or an unfinished line would be overtaken
-        return _CellStream(
-            binary, encoding="utf-8", errors="backslashreplace", line_buffering=True, write_through=True
-        )
+        return _CellStream(binary, encoding="utf-8", errors=_ERRORS, line_buffering=True, write_through=True)
 
     def _point(self) -> None:
         os.dup2(self._pipe, 1)
@@ -75,9 +88,11 @@ class Streams:
     def begin(self) -> None:
         """Undo whatever the last cell did to the streams."""
         self._point()
-        if self._out.buffer.closed or self._in.closed:
+        self._put_back()  # first: a stream that goes with this may close what it was put around
+        if not (_is_open(self._out) and _is_open(self._err) and _is_open(self._in)):
             self._open()
-        sys.stdout, sys.stderr, sys.stdin = self._out, self._err, self._in
+        elif self._out.errors != _ERRORS or self._err.errors != _ERRORS:
+            self._open()  # reconfigured
 
     def end(self) -> None:
         """Part with the threads that outlive the cell, then push out what is buffered."""
@@ -91,8 +106,7 @@ class Streams:
         try:
             self._out.flush()
         except (OSError, ValueError):
-            self._open()
-            sys.stdout, sys.stderr = self._out, self._err  # the old ones go, and with them what they held
+            self._open()  # the old ones go, and with them what they held
 
     def is_taken(self) -> bool:
         """Whether nothing that was written waits to be read by the supervisor."""
@@ -113,3 +127,10 @@ class Streams:
     def background(self) -> str:
         """What leftover threads have written since they were left."""
         return "".join(self._background)
+
+
+def _is_open(stream: Any) -> bool:
+    try:
+        return not stream.closed
+    except ValueError:
+        return False  # it, or what is below it, has been detached
