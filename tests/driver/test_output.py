@@ -117,6 +117,21 @@ def test_syntax_error_shows_the_line(session) -> None:
         session.execute("x = 1\nif x\n    pass")
 
 
+@pytest.mark.parametrize("shown", [0, 1, 2, 3])
+def test_shortest_output_says_that_it_is_cut(shown) -> None:
+    """However little is to be shown, what is missing is counted and can be had."""
+    with TrustedInterpreter(max_output_chars=shown) as session:
+        told = session.execute("print('0123456789', end='')")
+        half = shown // 2
+        lines = [
+            "0"[:half],
+            f"[... {10 - 2 * half} of 10 characters cut here; get_output(1) returns all ...]",
+            "9"[:half],
+        ]
+        assert told.strip("\n") == "\n".join(lines).strip("\n")
+        assert session.output(1) == "0123456789"
+
+
 def test_spool_keeps_both_ends() -> None:
     """Beyond what is kept, the middle is dropped and its length told."""
     spool = Spool(kept_bytes=10)

@@ -51,7 +51,7 @@ def done_frame(cell: Cell, outcome: str, detail: bytes, facts: Dict[str, Any], a
     output = b""
     if cell.spool is not None:
         head, tail = cell.spool.excerpt(cell.shown)
-        if tail:
+        if cell.spool.total > cell.shown:
             archive.keep(cell.step, cell.spool)
             facts = {**facts, "cut": cell.spool.total - len(head) - len(tail)}
             head = f"{head}\n{notice(cell.step, facts['cut'], cell.spool.total)}\n{tail}"
