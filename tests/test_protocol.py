@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleet_rlm import protocol
-from fleet_rlm.driver import ending
+from fleet_rlm.driver import ending, spool
 from fleet_rlm.host import incoming
 from fleet_rlm.protocol import Frame, FrameError, FrameReader, encode_frame
 from fleet_rlm.values import faithful, tables
@@ -44,6 +44,12 @@ def test_document_states_the_limits_of_the_code() -> None:
     """Each limit has the value that the code enforces."""
     stated = {name.strip("` "): int(value.replace(",", "")) for name, value, _ in rows("Bytes")}
     assert stated == {name: getattr(protocol, name) for name in protocol.__all__ if name.startswith("MAX_")}
+
+
+def test_document_states_how_much_output_is_kept() -> None:
+    """The bounds are those of the code."""
+    assert f"the first and the last {spool.KEPT_BYTES:,} bytes are kept" in DOCUMENT
+    assert f"shown cut {spool.ARCHIVE_BYTES:,} bytes" in DOCUMENT
 
 
 def test_document_lists_what_the_host_believes() -> None:

@@ -24,7 +24,7 @@ def instructions(description: str) -> str:
 Code runs as CPython in a persistent session. {description}
 State persists between steps; inputs are set to their original values again at each step.
 Output is stdout, stderr and the value of the last expression. What is cut from a long output is marked, and
-`get_output(n)` returns all that step n printed.
+`get_output(n)` returns all that step n printed, up to 64 MiB.
 SUBMIT takes one value per output field, by position or by name; sets, dates, numpy and pandas values are
 converted to JSON.
 A step that runs too long is interrupted and its variables are kept.

@@ -117,6 +117,20 @@ def test_syntax_error_shows_the_line(session) -> None:
         session.execute("x = 1\nif x\n    pass")
 
 
+def test_notice_says_what_was_not_kept() -> None:
+    """More than is kept of one cell: its two ends are at hand, and nobody is told that all of it is."""
+    with TrustedInterpreter(max_output_chars=200) as session:
+        told = session.execute("for _ in range(7): print('x' * 9_999_999)\nprint('end')").splitlines()
+        assert told[1] == (
+            "[... 69,999,804 of 70,000,004 characters cut here; "
+            "get_output(1) returns all but 2,891,140, which were not kept ...]"
+        )
+        whole = session.output(1)
+        assert whole.count("x") + whole.count("\n") - 2 == (64 << 20) - len("end")
+        assert "\n[... 2,891,140 characters were not kept ...]\n" in whole
+        assert whole.endswith("x\nend\n")
+
+
 @pytest.mark.parametrize("shown", [0, 1, 2, 3])
 def test_shortest_output_says_that_it_is_cut(shown) -> None:
     """However little is to be shown, what is missing is counted and can be had."""
@@ -130,6 +144,13 @@ def test_shortest_output_says_that_it_is_cut(shown) -> None:
         ]
         assert told.strip("\n") == "\n".join(lines).strip("\n")
         assert session.output(1) == "0123456789"
+
+
+def test_spool_that_is_shown_whole_shows_both_ends() -> None:
+    """A limit beyond what is kept does not hide that something is missing."""
+    spool = Spool(kept_bytes=10)
+    spool.add(b"0" * 10 + b"1" * 5 + b"2" * 10)
+    assert spool.excerpt(100) == ("0000000000\n[... 5 characters were not kept ...]\n2222222222", "")
 
 
 def test_spool_keeps_both_ends() -> None:

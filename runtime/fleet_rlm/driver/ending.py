@@ -50,11 +50,12 @@ def done_frame(cell: Cell, outcome: str, detail: bytes, facts: Dict[str, Any], a
     """Return the frame, with what the cell printed; ``archive`` keeps that if it is cut."""
     output = b""
     if cell.spool is not None:
-        head, tail = cell.spool.excerpt(cell.shown)
-        if cell.spool.total > cell.shown:
-            archive.keep(cell.step, cell.spool)
-            facts = {**facts, "cut": cell.spool.total - len(head) - len(tail)}
-            head = f"{head}\n{notice(cell.step, facts['cut'], cell.spool.total)}\n{tail}"
+        spool, total = cell.spool, cell.spool.total
+        head, tail = spool.excerpt(cell.shown)
+        if total > cell.shown:
+            archive.keep(cell.step, spool)
+            facts = {**facts, "cut": total - len(head) - len(tail)}
+            head = f"{head}\n{notice(cell.step, facts['cut'], total, spool.missing)}\n{tail}"
         output = head.encode("utf-8", "replace")
         facts = {**facts, "output": len(output)}
     return encode_frame({"type": "done", "id": cell.number, "outcome": outcome, **facts}, output + detail)

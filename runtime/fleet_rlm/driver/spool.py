@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 __all__ = ["Archive", "Spool"]
 
 KEPT_BYTES = 32 << 20
-"""Most of one cell's output that is kept for ``get_output``."""
+"""Most of one cell's output that is kept for ``get_output`` from its start, and as much from its end."""
 
 ARCHIVE_BYTES = 64 << 20
 """Most of all cells' outputs together that is kept; the oldest go first."""
@@ -25,10 +25,11 @@ class Spool:
         self._kept = bytearray()
         self._tail = bytearray()
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._characters = 0
+        self._bytes = self._characters = 0
 
     def add(self, data: bytes) -> None:
         """Append what the cell wrote."""
+        self._bytes += len(data)
         self._characters += len(self._decoder.decode(data))
         room = self._kept_bytes - len(self._kept)
         self._kept += data[:room]
@@ -50,22 +51,33 @@ class Spool:
     def excerpt(self, limit: int) -> tuple[str, str]:
         """Return all and "" if it fits in ``limit`` characters, else a head and a tail of half each."""
         if self._characters <= limit:
-            return self._kept.decode("utf-8", "replace"), ""
+            return self.text(), ""
         half = limit // 2
         head = bytes(self._kept[: 4 * half + 4]).decode("utf-8", "replace")[:half]
         source = self._tail if len(self._tail) >= 4 * half else self._kept + self._tail
         tail = bytes(source[-4 * half - 4 :]).decode("utf-8", "replace")[-half:] if half else ""
         return head, tail
 
+    @property
+    def missing(self) -> int:
+        """Characters that were not kept."""
+        head, tail = self._ends()
+        return self._characters - len(head) - len(tail) if tail else 0
+
     def text(self) -> str:
         """All that is kept; where something is missing, it says how much."""
-        kept = self._kept.decode("utf-8", "replace")
-        if not self._tail:
-            return kept
-        tail = bytes(self._tail[-self._kept_bytes :]).decode("utf-8", "replace")
-        missing = self._characters - len(kept) - len(tail)
-        gap = f"\n[... {missing:,} characters were not kept ...]\n" if missing > 0 else ""
-        return kept + gap + tail
+        head, tail = self._ends()
+        if not tail:
+            return head
+        missing = self._characters - len(head) - len(tail)
+        return f"{head}\n[... {missing:,} characters were not kept ...]\n{tail}"
+
+    def _ends(self) -> tuple[str, str]:
+        """Return all and "" if all is kept, else what is kept of the start and of the end."""
+        if self._bytes <= 2 * self._kept_bytes:
+            return (self._kept + self._tail).decode("utf-8", "replace"), ""
+        tail = self._tail[-self._kept_bytes :]
+        return self._kept.decode("utf-8", "replace"), tail.decode("utf-8", "replace")
 
 
 class Archive:

@@ -37,9 +37,17 @@ def text(value: Any) -> str:
     return value[:_NAME_CHARACTERS]
 
 
-def notice(step: int, cut: int, total: int) -> str:
-    """What stands where output was cut, so that the reader knows how much and how to get it."""
-    return f"[... {cut:,} of {total:,} characters cut here; get_output({step}) returns all ...]"
+def notice(step: int, cut: int, total: int, missing: int) -> str:
+    """What stands where output was cut, so that the reader knows how much and how to get it.
+
+    Args:
+        step: that printed it.
+        cut: how many characters are not shown.
+        total: how many were printed.
+        missing: how many were not even kept.
+    """
+    kept = f"all but {missing:,}, which were not kept" if missing else "all"
+    return f"[... {cut:,} of {total:,} characters cut here; get_output({step}) returns {kept} ...]"
 
 
 def cause(status: Optional[int]) -> str:
