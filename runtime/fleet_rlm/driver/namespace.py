@@ -100,7 +100,7 @@ class Namespace:
         self._builtins = dict(vars(builtins))
         self._restore = vars(builtins).update  # bound now: later, no builtin may be left to find it with
         self._owned = owned
-        self._tools: Set[str] = set()
+        self._tools: Dict[str, Callable[..., Any]] = {}
         self._inputs: Set[str] = set()
         module = types.ModuleType("__main__")
         sys.modules["__main__"] = module
@@ -110,10 +110,11 @@ class Namespace:
 
     def set_tools(self, tools: Dict[str, Callable[..., Any]]) -> None:
         """Bind exactly these tools; those of before are gone."""
-        for name in self._tools - tools.keys():
-            self.names.pop(name, None)
-        self._tools = set(tools)
-        self._owned.update(tools)
+        removed = self._tools.keys() - tools.keys()
+        for name in removed:
+            self.names.pop(name, None)  # what is ours of that name comes back with the next cell
+        self._known -= removed
+        self._tools = tools
         self.names.update(tools)
 
     def begin(self, inputs: Dict[str, Any]) -> None:
@@ -123,8 +124,7 @@ class Namespace:
         self.names["SUBMIT"] = self._owned["SUBMIT"]
         for name in self._owned.keys() - self.names.keys():
             self.names[name] = self._owned[name]
-        for name in self._tools:
-            self.names[name] = self._owned[name]
+        self.names.update(self._tools)
         self.names.update(inputs)
         self._inputs.update(inputs)
 
@@ -137,7 +137,7 @@ class Namespace:
         now = self.names.keys()
         if now == self._known:
             return [], []
-        skip = self._tools | self._inputs | self._owned.keys()
+        skip = self._tools.keys() | self._inputs | self._owned.keys()
         known, self._known = self._known, {name for name in now if type(name) is str}
         come = [name[:_NAME_CHARACTERS] for name in self._known - known - skip if name[:1] != "_"]
         gone = [name[:_NAME_CHARACTERS] for name in known - self._known - skip]
