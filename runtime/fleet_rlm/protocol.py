@@ -33,7 +33,7 @@ __all__ = [
     "write_slate",
 ]
 
-PROTOCOL = 2
+PROTOCOL = 3
 """Number of the protocol; both sides must state the same one in the handshake."""
 
 MAX_HEADER = 1 << 20

@@ -25,6 +25,7 @@ SHIPPED = (
     "driver/lean.py",
     "driver/lineage.py",
     "driver/namespace.py",
+    "driver/raised.py",
     "driver/shield.py",
     "driver/spool.py",
     "driver/streams.py",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import os
 import sys
 
@@ -11,6 +10,7 @@ from fleet_rlm.driver.cell import Cell, class_name, describe_error
 from fleet_rlm.driver.channel import Channel
 from fleet_rlm.driver.lean import signal
 from fleet_rlm.driver.namespace import Namespace, Values
+from fleet_rlm.driver.raised import Raised
 from fleet_rlm.driver.shield import Shield
 from fleet_rlm.driver.streams import Streams
 from fleet_rlm.driver.submit import Submission, Submitter
@@ -42,7 +42,7 @@ class Worker:
         self._submitter = Submitter(self._streams.is_leftover)
         self._values = Values()
         self._last = 0  # number of the last cell
-        self._raised: Dict[str, type[Exception]] = {}
+        self._raised = Raised()
         helpers.VOLUME.root = options.get("volume")
         owned = {function.__name__: function for function in helpers.HELPERS}
         self._namespace = Namespace(
@@ -154,7 +154,7 @@ class Worker:
             value = unpack(reply.payload.decode("ascii"))
             if reply.header["ok"]:
                 return value
-            raise self._exception(reply.header["error"], value)
+            raise self._raised.exception(reply.header["error"], reply.header.get("base"), *value)
 
         tool.__name__ = tool.__qualname__ = name
         tool.__doc__ = f"Host tool {name}; runs outside the sandbox."
@@ -172,16 +172,6 @@ class Worker:
             if size <= MAX_GUEST_PAYLOAD:
                 return packed
         raise ValueError(f"{name}() was not called: {_too_large(size)}")
-
-    def _exception(self, name: str, args: Any) -> Exception:
-        """The host's exception again: the builtin of that name, else a class made for it."""
-        kind = getattr(builtins, name, None)
-        if not (isinstance(kind, type) and issubclass(kind, Exception)):
-            kind = self._raised.setdefault(name, type(name, (RuntimeError,), {"__module__": "__main__"}))
-        try:
-            return kind(*args)
-        except TypeError:
-            return RuntimeError(f"{name}: {args}")
 
     def _get_output(self, step: Any = "background") -> str:
         """Return all that a step printed if it was shown cut; "background": what leftover threads print."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import builtins
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from fleet_rlm.protocol import encode_frame
@@ -13,6 +15,9 @@ if TYPE_CHECKING:
     from fleet_rlm.protocol import Frame
 
 __all__ = ["answer", "refusal"]
+
+_PLAIN = (str, bytes, int, float, PurePath, type(None))
+_ARGS_BYTES = 1 << 16
 
 
 def answer(call: Frame, invoke: Callable[..., Any]) -> bytes:
@@ -27,8 +32,8 @@ def answer(call: Frame, invoke: Callable[..., Any]) -> bytes:
         args, kwargs = unpack(call.payload.decode("ascii"))
         packed = _packed_result(name, invoke(name, args, kwargs))
     except Exception as error:  # noqa: BLE001 - it is raised again, in the code that called
-        header.update(ok=False, error=type(error).__name__)
-        packed = _packed_args(error)
+        header.update(ok=False, error=type(error).__name__, base=_builtin_base(error))
+        packed = _packed_error(error)
     return encode_frame(header, packed.encode("ascii"))
 
 
@@ -45,11 +50,36 @@ def _packed_result(name: str, result: Any) -> str:
         raise TypeError(f"tool {name} returned what cannot cross: {error}") from None
 
 
-def _packed_args(error: Exception) -> str:
-    """An exception's arguments as far as they are plain, so that the same one can be raised again."""
+def _builtin_base(error: Exception) -> str:
+    """The builtin class that it is of or is derived from most closely: the sandbox knows no others."""
+    names = [kind.__name__ for kind in type(error).__mro__ if kind is vars(builtins).get(kind.__name__)]
+    return str(names[0])
+
+
+def _packed_error(error: Exception) -> str:
+    """What it says, and what it was made from if that is something else and plain."""
     try:
-        if error.args and all(isinstance(arg, (str, int, float)) for arg in error.args):
-            return pack(list(error.args))
-        return pack([str(error)])
+        text = str(error)
     except Exception:  # noqa: BLE001 - an exception whose str() fails must still be told
-        return pack(["(the exception could not be printed)"])
+        text = "(the exception could not be printed)"
+    try:
+        args = _args(error)
+        if args != [text] and _is_plain(args):
+            return pack([text, args])
+    except Exception:  # noqa: BLE001, S110 - what its class makes of its arguments is no reason not to tell it
+        pass
+    return pack([text])
+
+
+def _args(error: Exception) -> list[Any]:
+    # an OSError's args leave out the names of its files
+    return list(OSError.__reduce__(error)[1] if isinstance(error, OSError) else error.args)
+
+
+def _is_plain(args: list[Any]) -> bool:
+    """Whether they cross as they are, and are no burden: a UnicodeDecodeError holds all that was read."""
+    if sum(len(arg) for arg in args if isinstance(arg, (str, bytes))) > _ARGS_BYTES:
+        return False
+    return all(
+        _is_plain(list(arg)) if isinstance(arg, (tuple, list)) else isinstance(arg, _PLAIN) for arg in args
+    )
