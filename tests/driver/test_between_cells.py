@@ -39,3 +39,17 @@ fail()
         with pytest.raises(CodeExecutionError, match="ValueError"):
             interpreter.execute(code)
         assert interpreter.execute("len(freed)") == "1"
+
+
+@pytest.mark.parametrize("clock", ["ITIMER_REAL", "ITIMER_VIRTUAL", "ITIMER_PROF"])
+@pytest.mark.parametrize("handling", ["", "signal.signal(signal.{}, late)\n"], ids=["unhandled", "handled"])
+def test_a_timer_ends_with_its_cell(clock, handling):
+    """Whatever clock it goes by, it neither ends the worker in a later cell nor interrupts that one."""
+    name = {"ITIMER_REAL": "SIGALRM", "ITIMER_VIRTUAL": "SIGVTALRM", "ITIMER_PROF": "SIGPROF"}[clock]
+    with TrustedInterpreter() as interpreter:
+        interpreter.execute(
+            f"import signal, time\nkept = 7\ndef late(*_): raise TimeoutError\n{handling.format(name)}"
+            f"signal.setitimer(signal.{clock}, 0.05, 0.05)"
+        )
+        busy = "until = time.process_time() + 0.2\nwhile time.process_time() < until: pass\nkept"
+        assert interpreter.execute(busy) == "7"
