@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from fleet_rlm.interpreter import TrustedInterpreter
+from sandbox_kinds import each_local_kind
 
 WRAPPED = "sys.{0} = io.TextIOWrapper(sys.{0}.buffer, encoding='utf-8')"
 DETACHED = "sys.{0} = io.TextIOWrapper(sys.{0}.detach(), encoding='utf-8')"
@@ -75,3 +76,34 @@ def test_handler_of_an_earlier_cell_writes_on(session) -> None:
     session.execute("import logging\nlogging.basicConfig(stream=sys.stderr, format='%(message)s')")
     session.execute("sys.stdin.detach()\nNone")
     assert session.execute("logging.warning('logged')\nprint('printed')") == "logged\nprinted"
+
+
+def test_original_streams_are_shown(session) -> None:
+    """What a library writes to the streams as they were at the start comes in order, and never later."""
+    code = (
+        "print('one', file=sys.__stdout__)\nprint('two')\nprint('three', file=sys.__stderr__)\n"
+        "sys.__stdout__.write('four')\nNone"
+    )
+    for _ in range(2):
+        assert session.execute(code).splitlines() == ["one", "two", "three", "four"]
+
+
+def test_what_a_leftover_thread_writes_to_the_original_streams_is_kept_apart(session) -> None:
+    """They are the cell's, too."""
+    session.execute(
+        "import threading, time\nover, may_go = [], threading.Event()\n"
+        "def late():\n    may_go.wait(); print('stale', file=sys.__stdout__); over.append(1)\n"
+        "threading.Thread(target=late).start()"
+    )
+    code = "may_go.set()\nwhile not over: time.sleep(0.01)\nprint('a later cell')"
+    assert session.execute(code) == "a later cell"
+
+
+@each_local_kind
+def test_output_of_c_code_is_shown(kind) -> None:
+    """In its own cell and in its place, also without the end of a line."""
+    with kind() as session:
+        session.execute("import ctypes\nc = ctypes.CDLL(None)")
+        code = "print('one')\nc.puts(b'two')\nprint('three')\nc.printf(b'four')\nNone"
+        for _ in range(2):
+            assert session.execute(code).splitlines() == ["one", "two", "three", "four"]

@@ -20,6 +20,7 @@ _ERRORS = "backslashreplace"
 _BACKGROUND_CHARACTERS = 1 << 20
 _FIONREAD = 0x541B  # as Linux numbers it; only there has a worker a line
 _NO_BYTES = bytes(4)
+_IONBF = 2  # as every C library numbers it
 _ioctl = fcntl.ioctl  # code may put something else in its place
 
 
@@ -63,6 +64,7 @@ class Streams:
         self.is_leftover = self._lineage.is_leftover
         self._background: List[str] = []
         self._background_size = 0
+        _unbuffer_c()
         self._open()
 
     def _open(self) -> None:
@@ -74,7 +76,9 @@ class Streams:
         self._put_back()
 
     def _put_back(self) -> None:
-        sys.stdout, sys.stderr, sys.stdin = self._out, self._err, self._in
+        sys.stdout = sys.__stdout__ = self._out  # type: ignore[misc]
+        sys.stderr = sys.__stderr__ = self._err  # type: ignore[misc]
+        sys.stdin = self._in
 
     @staticmethod
     def _text(binary: Any) -> _CellStream:
@@ -134,3 +138,21 @@ def _is_open(stream: Any) -> bool:
         return not stream.closed
     except ValueError:
         return False  # it, or what is below it, has been detached
+
+
+def _unbuffer_c() -> None:
+    """Have C's stdout written at once, where that can be done: what is buffered there, no cell would show.
+
+    ``ctypes`` itself would cost a start 10 ms; this is as little of it as is needed to pass a pointer.
+    """
+    program: Any = None  # the running program itself, as dlopen(3) takes it
+    try:
+        import _ctypes
+
+        handle = _ctypes.dlopen(program, 0)
+        pointer: Any = type("pointer", (_ctypes._SimpleCData,), {"_type_": "P"})  # noqa: SLF001 - c_void_p
+        library = type("library", (), {"_handle": handle})
+        stdout = pointer.in_dll(library, "__stdoutp" if sys.platform == "darwin" else "stdout")
+        _ctypes.call_function(_ctypes.dlsym(handle, "setvbuf"), (stdout, None, _IONBF, 0))
+    except (ImportError, AttributeError, OSError, ValueError):
+        return  # a program without these names
