@@ -58,6 +58,11 @@ VALUES = st.recursive(
 )
 
 
+def sent(value: object) -> object:
+    """What arrives in a sandbox."""
+    return unpack(pack(value), fetch={}.__getitem__)
+
+
 def same(left: object, right: object) -> bool:
     """Equal, and of the same types all the way down."""
     if type(left) is not type(right):
@@ -79,7 +84,7 @@ def test_faithful_round_trip(value) -> None:
     """What is packed is unpacked as an equal value of the same type, and travels as ASCII."""
     packed = pack(value)
     assert packed.isascii()
-    assert same(value, unpack(packed))
+    assert same(value, unpack(packed, fetch={}.__getitem__))
 
 
 @given(TEXT)
@@ -147,7 +152,7 @@ def test_forged_forms_are_refused(tree) -> None:
 
 def test_nan_crosses() -> None:
     """The one value that does not equal itself."""
-    assert math.isnan(unpack(pack(float("nan"))))
+    assert math.isnan(sent(float("nan")))
 
 
 class Colour(enum.Enum):
@@ -208,7 +213,7 @@ class Off(int):
 )
 def test_faithful_stand_ins(value, crossed) -> None:
     """Values that have no form of their own cross as the documented one."""
-    assert same(crossed, unpack(pack(value)))
+    assert same(crossed, sent(value))
 
 
 @pytest.mark.parametrize(
@@ -219,7 +224,7 @@ def test_arrays_cross_whole(dtype, shape) -> None:
     """Every kind of number, every shape, in whatever order memory holds it."""
     array = np.ones(shape, dtype=dtype) if dtype[0] not in "UMm" else np.zeros(shape, dtype=dtype)
     for laid_out in (array, array.T):
-        crossed = unpack(pack(laid_out))
+        crossed = sent(laid_out)
         assert (
             crossed.dtype == laid_out.dtype or not shape
         )  # a scalar has its machine's order and its own length
@@ -231,13 +236,13 @@ def test_frames_cross_whole() -> None:
     """Columns keep their order, types and missing cells; two of the same name stay two."""
     frame = pd.DataFrame({"n": [1, 2], "x": [0.5, float("nan")], "t": ["a", None]}, index=["r", "s"])
     frame.columns = ["n", "x", "n"]
-    crossed = unpack(pack(frame))
+    crossed = sent(frame)
     assert list(crossed.columns) == ["n", "x", "n"]
     assert list(crossed.index) == ["r", "s"]
     assert crossed.iloc[:, 0].tolist() == [1, 2]
     assert math.isnan(crossed.iloc[1, 1])
     assert crossed.iloc[1, 2] is None or pd.isna(crossed.iloc[1, 2])
-    series = unpack(pack(pd.Series([1, 2], index=["a", "b"], name="s")))
+    series = sent(pd.Series([1, 2], index=["a", "b"], name="s"))
     assert (series.name, series.to_dict()) == ("s", {"a": 1, "b": 2})
 
 
@@ -300,7 +305,7 @@ def test_large_leaves_travel_alone() -> None:
     packed = pack(value, store=store)
     assert sorted(map(str, kept.values())) == ["b'long bytes'", "b'long too'", "long text"]
     assert same(value, unpack(packed, fetch=kept.__getitem__))
-    with pytest.raises(ValueError, match="reference"):
+    with pytest.raises(ValueError, match=r"not expected.*ref"):
         unpack(packed)
 
 

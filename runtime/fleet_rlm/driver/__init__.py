@@ -14,6 +14,7 @@ SHIPPED = (
     "values/faithful.py",
     "values/plain.py",
     "values/tables.py",
+    "values/unpacking.py",
     "driver/__init__.py",
     "driver/__main__.py",
     "driver/cell.py",

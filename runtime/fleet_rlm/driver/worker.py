@@ -155,7 +155,7 @@ class Worker:
                 raise Submission
             packed = self._packed(name, args, kwargs)
             reply = self._channel.request({"type": "call", "name": name}, packed.encode("ascii"))
-            value = unpack(reply.payload.decode("ascii"))
+            value = unpack(reply.payload.decode("ascii"), fetch=self._values.get)
             if reply.header["ok"]:
                 return value
             raise self._raised.exception(reply.header["error"], reply.header.get("base"), *value)

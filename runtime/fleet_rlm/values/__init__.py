@@ -11,7 +11,8 @@ These modules are shipped into sandboxes: standard library only, Python 3.9 and 
 """
 
 from fleet_rlm.values.crossing import CrossingError
-from fleet_rlm.values.faithful import pack, unpack
+from fleet_rlm.values.faithful import pack
 from fleet_rlm.values.plain import plain
+from fleet_rlm.values.unpacking import unpack
 
 __all__ = ["CrossingError", "pack", "plain", "unpack"]

@@ -8,6 +8,8 @@ This module is shipped into sandboxes: standard library only, Python 3.9 and new
 
 from __future__ import annotations
 
+import sys
+
 TYPE_CHECKING = False  # typing itself would cost a driver's start 6 ms
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,12 +18,28 @@ if TYPE_CHECKING:
 __all__ = ["dumps", "loads"]
 
 
+_DIGITS = 4300
+_digits_allowed = getattr(sys, "get_int_max_str_digits", int)  # int() is 0, which there means no limit
+
+
+def _short_int(text: str) -> int:
+    """``int``, where Python has no limit or was told to have none: its cost is the square of the length."""
+    if len(text) > _DIGITS:
+        raise ValueError(f"a number of more than {_DIGITS:,} digits")
+    return int(text)
+
+
 class _Settings:
     """What ``json.JSONDecoder`` is to its C scanner: these attributes."""
 
     strict = True
     object_hook = object_pairs_hook = None
-    parse_float, parse_int, parse_constant = float, int, float
+    parse_float, parse_constant = float, float
+    parse_int: Callable[[str], int] = int
+
+
+class _Bounded(_Settings):
+    parse_int = staticmethod(_short_int)
 
 
 def _refuse(value: Any) -> Any:
@@ -39,12 +57,14 @@ def _fast() -> tuple[Callable[[Any], str], Callable[[str], Any]]:
     from _json import encode_basestring_ascii, make_encoder, make_scanner
 
     encode = make_encoder(None, _refuse, encode_basestring_ascii, None, ":", ",", False, False, False)  # noqa: FBT003 - C
-    scan = make_scanner(_Settings)  # type: ignore[arg-type] # as typed, it would need one to make one
+    limited = make_scanner(_Settings)  # type: ignore[arg-type] # as typed, it would need one to make one
+    bounded = make_scanner(_Bounded)  # type: ignore[arg-type]
 
     def write(value: Any) -> str:
         return "".join(encode(value, 0))
 
     def read(text: str) -> Any:
+        scan = limited if _digits_allowed() else bounded
         try:
             value, end = scan(text, 0)
         except (StopIteration, ValueError, SystemError):  # the last: it finds no JSONDecodeError to raise
@@ -67,7 +87,7 @@ def _slow() -> tuple[Callable[[Any], str], Callable[[str], Any]]:
     import json
 
     encoder = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False)
-    return encoder.encode, json.JSONDecoder().decode
+    return encoder.encode, json.JSONDecoder(parse_int=_short_int).decode
 
 
 try:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from binascii import a2b_base64, b2a_base64
+from binascii import b2a_base64
 
-from fleet_rlm.values.compact_json import dumps, loads
+from fleet_rlm.values.compact_json import dumps
 from fleet_rlm.values.crossing import CrossingError, exactly, simplified, type_name
-from fleet_rlm.values.tables import MAKERS, pack_numpy, pack_pandas
+from fleet_rlm.values.tables import pack_numpy, pack_pandas
 
 TYPE_CHECKING = False  # typing itself would cost a driver's start 6 ms
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     Store = Callable[[Any], Optional[str]]
     """Given a str or bytes leaf, return the id under which it travels alone, or None to keep it inline."""
 
-__all__ = ["pack", "unpack"]
+__all__ = ["pack"]
 
 _INLINE_INT_BITS = 1024  # beyond, decimal text meets CPython's limit of 4,300 digits; hexadecimal has none
 _STANDARD_FAMILIES = ("datetime", "decimal", "fractions", "uuid")  # imported only if such a value is met
@@ -151,7 +151,6 @@ def _register_standard_types() -> None:
     import datetime
     import decimal
     import fractions
-    import operator
     import uuid
 
     _PACKERS[fractions.Fraction] = lambda packer, value: {
@@ -168,76 +167,3 @@ def _register_standard_types() -> None:
     }
     for kind, (tag, form) in forms.items():
         _PACKERS.setdefault(kind, _tagged(tag, form))
-    _UNPACKERS.update(
-        date=datetime.date.fromisoformat,
-        time=datetime.time.fromisoformat,
-        datetime=datetime.datetime.fromisoformat,
-        timedelta=lambda value: datetime.timedelta(*value),
-        decimal=decimal.Decimal,
-        fraction=lambda value: fractions.Fraction(*map(operator.index, value)),
-        uuid=uuid.UUID,
-    )
-
-
-def unpack(text: str, *, fetch: Optional[Callable[[str], Any]] = None) -> Any:
-    """Return the value that ``pack`` made ``text`` from.
-
-    Args:
-        text: what ``pack`` returned.
-        fetch: given a reference's id, returns the value stored under it.
-
-    Raises:
-        ValueError: the text is not a packed value, or is nested deeper than Python recurses.
-    """
-    try:
-        return _Unpacker(fetch).value(loads(text))
-    except ValueError:
-        raise
-    except Exception as error:  # whoever forged the text chose which constructor fails, and how
-        raise ValueError(f"not a packed value: {type(error).__name__}: {error}") from error
-
-
-class _Unpacker:
-    def __init__(self, fetch: Optional[Callable[[str], Any]]) -> None:
-        self._fetch = fetch
-
-    def value(self, tree: Any) -> Any:
-        kind = type(tree)
-        if kind is list:
-            return [self.value(item) for item in tree]
-        if kind is not dict:
-            return tree
-        if "$" not in tree:
-            return {key: self.value(item) for key, item in tree.items()}
-        return self._tagged(tree)
-
-    def _tagged(self, tree: Dict[str, Any]) -> Any:
-        tag, body = tree["$"], tree.get("v")
-        if tag == "ref":
-            if self._fetch is None:
-                raise ValueError("a reference where none is expected")
-            return self._fetch(str(body))
-        if tag == "dict":
-            return {self.value(key): self.value(item) for key, item in body or ()}
-        if tag in _COLLECTIONS:
-            return _COLLECTIONS[tag](self.value(item) for item in body or ())
-        if tag in MAKERS:
-            return MAKERS[tag]({key: self.value(item) for key, item in tree.items() if key != "$"})
-        if tag not in _UNPACKERS:
-            _register_standard_types()
-        if tag not in _UNPACKERS:
-            raise ValueError(f"an unknown kind of value: {tag!r}")
-        return _UNPACKERS[tag](self.value(body))
-
-
-_COLLECTIONS: Dict[str, Callable[[Any], Any]] = {"tuple": tuple, "set": set, "frozenset": frozenset}
-
-_UNPACKERS: Dict[str, Callable[[Any], Any]] = {
-    "text": lambda body: a2b_base64(body).decode("utf-8", "surrogatepass"),
-    "bytes": a2b_base64,
-    "bytearray": bytearray,
-    "int": lambda body: int(body, 16),
-    "float": float,
-    "complex": lambda body: complex(float(body[0]), float(body[1])),
-    "range": lambda body: range(*body),
-}
