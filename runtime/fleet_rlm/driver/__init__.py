@@ -9,10 +9,12 @@ machine a worker also has a line to the host, for cells and calls that need no s
 SHIPPED = (
     "protocol.py",
     "values/__init__.py",
+    "values/arrays.py",
     "values/compact_json.py",
     "values/crossing.py",
     "values/faithful.py",
     "values/plain.py",
+    "values/rebuilt.py",
     "values/tables.py",
     "values/unpacking.py",
     "driver/__init__.py",

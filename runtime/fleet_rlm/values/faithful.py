@@ -6,7 +6,6 @@ from binascii import b2a_base64
 
 from fleet_rlm.values.compact_json import dumps
 from fleet_rlm.values.crossing import CrossingError, exactly, simplified, type_name
-from fleet_rlm.values.tables import pack_numpy, pack_pandas
 
 TYPE_CHECKING = False  # typing itself would cost a driver's start 6 ms
 if TYPE_CHECKING:
@@ -103,8 +102,12 @@ class _Packer:
         """Values recognised by what they are rather than by their exact type."""
         family = type(value).__module__.partition(".")[0]
         if family == "numpy":
+            from fleet_rlm.values.arrays import pack_numpy
+
             return pack_numpy(self, value, as_list=self._arrays_as_lists)
         if family == "pandas":
+            from fleet_rlm.values.tables import pack_pandas
+
             return pack_pandas(self, value, as_list=self._arrays_as_lists)
         if family in _STANDARD_FAMILIES and type(value) not in _PACKERS:
             _register_standard_types()

@@ -79,7 +79,7 @@ class _Unpacker:
             raise ValueError(f"a kind of value that is unknown, or not expected from a sandbox: {tag!r}")
         if tag == "ref":
             return self._fetch(str(body))
-        from fleet_rlm.values.tables import MAKERS
+        from fleet_rlm.values.rebuilt import MAKERS
 
         return MAKERS[tag]({key: self.value(item) for key, item in tree.items() if key != "$"})
 
