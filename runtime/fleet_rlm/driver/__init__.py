@@ -14,6 +14,7 @@ SHIPPED = (
     "values/crossing.py",
     "values/faithful.py",
     "values/plain.py",
+    "values/plain_tables.py",
     "values/rebuilt.py",
     "values/tables.py",
     "values/unpacking.py",

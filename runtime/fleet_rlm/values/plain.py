@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from fleet_rlm.values.compact_json import dumps
 from fleet_rlm.values.crossing import CrossingError, exactly, simplified, type_name
 
@@ -56,7 +54,9 @@ def _plain_dict(value: Any) -> Any:
 def _plain_other(value: Any) -> Any:
     family, kind = type(value).__module__.partition(".")[0], type(value).__name__
     if family in ("numpy", "pandas"):
-        return _plain_array(value, kind)
+        from fleet_rlm.values.plain_tables import plain_table
+
+        return plain_table(value, _plain_item, _plain_key)
     if family == "datetime" and hasattr(value, "isoformat"):
         return value.isoformat()
     if family == "datetime" and kind == "timedelta":
@@ -69,28 +69,6 @@ def _plain_other(value: Any) -> Any:
         if isinstance(value, base):
             return exactly(base, value)
     raise CrossingError(f"a value of type {type_name(value)} has no JSON form; convert it first")
-
-
-def _plain_array(value: Any, kind: str) -> Any:
-    if kind in ("NAType", "NaTType"):
-        return None
-    if kind == "DataFrame":
-        return [
-            {_plain_key(k): _missing_as_none(v) for k, v in row.items()} for row in value.to_dict("records")
-        ]
-    if kind == "Series":
-        return [_missing_as_none(item) for item in value.tolist()]
-    if kind in ("Timestamp", "Timedelta"):
-        return value.isoformat() if kind == "Timestamp" else value.total_seconds()
-    if hasattr(value, "dtype") and value.dtype.kind in "Mm":
-        return value.astype(str).tolist() if getattr(value, "ndim", 0) else str(value)
-    if hasattr(value, "tolist"):
-        return _plain(value.tolist())
-    raise CrossingError(f"a value of type {type_name(value)} has no JSON form; convert it first")
-
-
-def _missing_as_none(item: Any) -> Any:
-    return None if isinstance(item, float) and math.isnan(item) else _plain(item)
 
 
 def _plain_item(step: str, item: Any) -> Any:
