@@ -11,8 +11,8 @@ import json
 import math
 import pathlib
 import uuid
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import InitVar, dataclass, field
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -175,6 +175,33 @@ class Model(pydantic.BaseModel):
     page: int = 1
 
 
+@dataclass
+class Seeded:
+    number: int
+    seed: InitVar[int] = 0
+    limit: ClassVar[int] = 9
+
+
+@dataclass
+class Unset:
+    number: int = field(init=False)
+
+
+class Gone:
+    def __fspath__(self) -> str:
+        raise OSError("gone")
+
+
+class UntoldError(Exception):
+    def __str__(self) -> str:
+        raise ValueError
+
+
+class Unlisted(list[int]):
+    def __iter__(self):
+        raise UntoldError
+
+
 class Loud(str):
     __slots__ = ()
 
@@ -191,6 +218,7 @@ class Off(int):
     ("value", "crossed"),
     [
         (Page(1, ["a"]), {"number": 1, "lines": ["a"]}),
+        (Seeded(1, 2), {"number": 1}),
         (Model(name="n"), {"name": "n", "page": 1}),
         (Colour.RED, "red"),
         (Point(1, 2), (1, 2)),
@@ -252,6 +280,24 @@ class Yes:
 
     def __call__(self, *_: object) -> Yes:
         return self
+
+
+@pytest.mark.parametrize("form", [pack, plain])
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (Gone(), r"x'\]\[0\]: .*Gone raised OSError: gone"),
+        (Unset(), r"x'\]\[0\]: .*Unset raised AttributeError"),
+        (Unlisted(), r"x'\]\[0\]: .*Unlisted raised UntoldError: \(it cannot be printed\)"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_a_value_raises_itself_is_told_with_its_place(form, value, told) -> None:
+    """Its properties and methods are somebody's code; what they raise is no way to end a session."""
+    with pytest.raises(CrossingError, match=told):
+        form({"x": [value]})
+    with pytest.raises(CrossingError, match="raised"):
+        form(value)
 
 
 RING: list[object] = []
@@ -321,6 +367,7 @@ def test_large_leaves_travel_alone() -> None:
         (fractions.Fraction(1, 3), "1/3"),
         (uuid.UUID(int=5), "00000000-0000-0000-0000-000000000005"),
         (Page(1, ["a"]), {"number": 1, "lines": ["a"]}),
+        (Seeded(1, 2), {"number": 1}),
         (Model(name="n"), {"name": "n", "page": 1}),
         (Colour.RED, "red"),
         (Loud("truth"), "truth"),

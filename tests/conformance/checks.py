@@ -353,7 +353,9 @@ def typed_outputs(factory: Factory) -> None:
     with session(factory, output_fields=fields) as interpreter:
         for code in ("SUBMIT('yes', 42)", "SUBMIT(score=42, answer='yes')", "SUBMIT('yes', score=42)"):
             assert interpreter.execute(code).output == {"answer": "yes", "score": 42}
-        for code in ("SUBMIT('yes')", "SUBMIT(1, 2, 3)", "SUBMIT(answer='a', wrong=1)", "SUBMIT('a', [])"):
+        odd = "class Odd:\n    def __fspath__(self): raise OSError('gone')\nSUBMIT('a', Odd())"
+        wrong = ("SUBMIT('yes')", "SUBMIT(1, 2, 3)", "SUBMIT(answer='a', wrong=1)", "SUBMIT('a', [])")
+        for code in (*wrong, "SUBMIT('a', object())", odd):
             with pytest.raises(CodeExecutionError, match=r"TypeError.*answer: str, score: int"):
                 interpreter.execute(code)
         repaired = "try: SUBMIT('yes')\nexcept TypeError: SUBMIT('yes', 42)"

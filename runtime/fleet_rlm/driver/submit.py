@@ -50,7 +50,9 @@ class Submitter:
         if self.answer is None:
             fields = self._fields if self._fields is not None else [{"name": "output"}]
             pairs = _matched(fields, values, named)
-            packed = pack({field["name"]: _crossed(field, value, fields) for field, value in pairs})
+            packed = _packed(
+                {field["name"]: _crossed(field, value, fields) for field, value in pairs}, fields
+            )
             if len(packed) > MAX_GUEST_PAYLOAD:
                 raise TypeError(
                     f"an answer has at most {MAX_GUEST_PAYLOAD:,} bytes, this one has {len(packed):,}"
@@ -84,13 +86,22 @@ def _crossed(field: Field, value: Any, fields: List[Field]) -> Any:
     try:
         crossed = plain(value)
     except CrossingError as error:
-        raise TypeError(f"{field['name']}{error.path} cannot be submitted: {error.reason}") from None
+        raise TypeError(
+            f"{field['name']}{error.path} cannot be submitted: {error.reason}; {_usage(fields)}"
+        ) from None
     fits = _FITS.get(field.get("type") or "")
     if fits is not None and not fits(crossed):
         raise TypeError(
             f"{field['name']} must be {field['type']}, not {type(value).__name__}; {_usage(fields)}"
         )
     return crossed
+
+
+def _packed(answer: Dict[str, Any], fields: List[Field]) -> str:
+    try:
+        return pack(answer)
+    except CrossingError as error:  # JSON's types nested deeper than these may cross
+        raise TypeError(f"{error}; {_usage(fields)}") from None
 
 
 def _is_number(value: Any) -> bool:
@@ -119,7 +130,9 @@ _FITS: Dict[str, Callable[[Any], bool]] = {
     "str": lambda value: isinstance(value, (str, bool, int, float)),
     "int": _is_whole,
     "float": _is_number,
-    "bool": lambda value: isinstance(value, bool) or str(value).strip().lower() in ("true", "false"),
+    "bool": lambda value: (
+        isinstance(value, bool) or (isinstance(value, str) and value.strip().lower() in ("true", "false"))
+    ),
     "list": lambda value: isinstance(value, list),
     "dict": lambda value: isinstance(value, dict),
 }

@@ -6,7 +6,7 @@ TYPE_CHECKING = False  # typing itself would cost a driver's start 6 ms
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["CrossingError", "exactly", "simplified", "type_name"]
+__all__ = ["CrossingError", "exactly", "refused", "simplified", "step_to", "type_name"]
 
 
 class CrossingError(TypeError):
@@ -34,7 +34,9 @@ def simplified(value: Any) -> Any:
     if issubclass(kind, type):
         return value
     if hasattr(kind, "__dataclass_fields__"):
-        return {name: getattr(value, name) for name in kind.__dataclass_fields__}
+        import dataclasses
+
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(kind)}
     if hasattr(kind, "model_dump"):
         return value.model_dump()
     if hasattr(kind, "__members__") and hasattr(value, "value"):
@@ -48,6 +50,23 @@ def exactly(base: type, value: Any) -> Any:
     """Return the ``str``, ``int``, ``float``, … that a subclass's instance holds, whatever it says it is."""
     hold = {str: str.__str__, int: int.__int__, float: float.__float__}.get(base, base)
     return hold(value)
+
+
+def refused(value: Any, error: Exception) -> CrossingError:
+    """The error for a value whose own code, a property or a method, raised ``error`` when it was read."""
+    try:
+        told = str(error)
+    except Exception:  # noqa: BLE001 - it is the value's own as well
+        told = "(it cannot be printed)"
+    return CrossingError(f"a value of type {type_name(value)} raised {type(error).__name__}: {told}")
+
+
+def step_to(key: Any) -> str:
+    """The step to what a dict holds under ``key``, whose ``repr`` may be code of its own."""
+    try:
+        return f"[{key!r}]"
+    except Exception:  # noqa: BLE001 - see above
+        return f"[a key of type {type_name(key)}]"
 
 
 def type_name(value: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from binascii import b2a_base64
 
 from fleet_rlm.values.compact_json import dumps
-from fleet_rlm.values.crossing import CrossingError, exactly, simplified, type_name
+from fleet_rlm.values.crossing import CrossingError, exactly, refused, simplified, step_to, type_name
 
 TYPE_CHECKING = False  # typing itself would cost a driver's start 6 ms
 if TYPE_CHECKING:
@@ -35,6 +35,10 @@ def pack(value: Any, *, store: Optional[Store] = None, arrays_as_lists: bool = F
         return dumps(_Packer(store, arrays_as_lists=arrays_as_lists).tree(value))
     except RecursionError:
         raise CrossingError("it contains itself, or is nested deeper than Python recurses") from None
+    except (CrossingError, MemoryError):
+        raise
+    except Exception as error:
+        raise refused(value, error) from error
 
 
 class _Packer:
@@ -82,6 +86,10 @@ class _Packer:
                 packed.append(self.tree(item))
             except CrossingError as error:
                 raise error.at(f"[{index}]") from None
+            except (RecursionError, MemoryError):
+                raise
+            except Exception as error:
+                raise refused(item, error).at(f"[{index}]") from error
         return packed
 
     def mapping(self, value: Dict[Any, Any]) -> Any:
@@ -96,7 +104,11 @@ class _Packer:
         try:
             return self.tree(item)
         except CrossingError as error:
-            raise error.at(f"[{key!r}]") from None
+            raise error.at(step_to(key)) from None
+        except (RecursionError, MemoryError):
+            raise
+        except Exception as error:
+            raise refused(item, error).at(step_to(key)) from error
 
     def _other(self, value: Any) -> Any:
         """Values recognised by what they are rather than by their exact type."""

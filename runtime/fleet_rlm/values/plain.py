@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fleet_rlm.values.compact_json import dumps
-from fleet_rlm.values.crossing import CrossingError, exactly, simplified, type_name
+from fleet_rlm.values.crossing import CrossingError, exactly, refused, simplified, step_to, type_name
 
 TYPE_CHECKING = False  # typing itself would cost a driver's start 6 ms
 if TYPE_CHECKING:
@@ -26,6 +26,10 @@ def plain(value: Any) -> Any:
         return _plain(value)
     except RecursionError:
         raise CrossingError("it contains itself, or is nested deeper than Python recurses") from None
+    except (CrossingError, MemoryError):
+        raise
+    except Exception as error:
+        raise refused(value, error) from error
 
 
 def _plain(value: Any) -> Any:
@@ -45,7 +49,7 @@ def _plain(value: Any) -> Any:
 
 
 def _plain_dict(value: Any) -> Any:
-    crossed = {_plain_key(key): _plain_item(f"[{key!r}]", item) for key, item in value.items()}
+    crossed = {_plain_key(key): _plain_item(step_to(key), item) for key, item in value.items()}
     if len(crossed) < len(value):
         raise CrossingError("two of its keys are the same JSON text; use text keys that differ")
     return crossed
@@ -76,6 +80,10 @@ def _plain_item(step: str, item: Any) -> Any:
         return _plain(item)
     except CrossingError as error:
         raise error.at(step) from None
+    except (RecursionError, MemoryError):
+        raise
+    except Exception as error:
+        raise refused(item, error).at(step) from error
 
 
 def _plain_key(key: Any) -> str:
