@@ -11,6 +11,7 @@ import json
 import math
 import pathlib
 import uuid
+import zoneinfo
 from dataclasses import InitVar, dataclass, field
 from typing import ClassVar, NamedTuple
 
@@ -202,6 +203,24 @@ class Unlisted(list[int]):
         raise UntoldError
 
 
+class Day(dt.date):
+    def isoformat(self) -> str:
+        return "LIE"
+
+
+class Moment(dt.datetime):
+    pass
+
+
+class Price(decimal.Decimal):
+    def __str__(self) -> str:
+        return "LIE"
+
+
+class Share(fractions.Fraction):
+    pass
+
+
 class Loud(str):
     __slots__ = ()
 
@@ -222,6 +241,11 @@ class Off(int):
         (Model(name="n"), {"name": "n", "page": 1}),
         (Colour.RED, "red"),
         (Point(1, 2), (1, 2)),
+        (Day(2020, 1, 2), dt.date(2020, 1, 2)),
+        (Moment(2020, 1, 2, tzinfo=dt.timezone.utc), dt.datetime(2020, 1, 2, tzinfo=dt.timezone.utc)),
+        (Price("1.50"), decimal.Decimal("1.50")),
+        (Share(1, 3), fractions.Fraction(1, 3)),
+        (dt.time(12, tzinfo=dt.timezone.utc), dt.time(12, tzinfo=dt.timezone.utc)),
         (pathlib.PurePosixPath("/a/b"), "/a/b"),
         (Loud("truth"), "truth"),
         (Off(7), 7),
@@ -314,6 +338,7 @@ RING.append(RING)
         ((n for n in "ab"), "generator"),
         (Yes(), "Yes"),
         (RING, "contains itself"),
+        ([dt.time(12, tzinfo=zoneinfo.ZoneInfo("Europe/Berlin"))], r"^\[0\]: .*Europe/Berlin"),
         (np.zeros(2, dtype=[("a", "i4")]), "dtype"),
     ],
     ids=lambda value: type(value).__name__,

@@ -16,6 +16,7 @@ SHIPPED = (
     "values/plain.py",
     "values/plain_tables.py",
     "values/rebuilt.py",
+    "values/standard.py",
     "values/tables.py",
     "values/unpacking.py",
     "driver/__init__.py",

@@ -121,14 +121,12 @@ class _Packer:
             from fleet_rlm.values.tables import pack_pandas
 
             return pack_pandas(self, value, as_list=self._arrays_as_lists)
-        if family in _STANDARD_FAMILIES and type(value) not in _PACKERS:
-            _register_standard_types()
-            if type(value) in _PACKERS:
-                return self.tree(value)
         if (simple := simplified(value)) is not value:
             return self.tree(simple)
-        for base in _BASES:
-            if isinstance(value, base):
+        for base in type(value).__mro__:  # its closest one: a datetime is a date as well
+            if base.__module__ in _STANDARD_FAMILIES:
+                _register_standard_types()
+            if base in _PACKERS:
                 return _PACKERS[base](self, exactly(base, value))
         raise CrossingError(f"a value of type {type_name(value)} cannot cross into or out of the sandbox")
 
@@ -159,26 +157,18 @@ _PACKERS: Dict[type, Callable[[_Packer, Any], Any]] = {
     complex: _tagged("complex", lambda value: [repr(value.real), repr(value.imag)]),
     range: lambda packer, value: {"$": "range", "v": packer.sequence((value.start, value.stop, value.step))},
 }
-_BASES = tuple(_PACKERS)  # whose subclasses cross as themselves
 
 
 def _register_standard_types() -> None:
-    import datetime
-    import decimal
-    import fractions
-    import uuid
+    from fleet_rlm.values.standard import FORMS
 
-    _PACKERS[fractions.Fraction] = lambda packer, value: {
-        "$": "fraction",  # its text would let a few digits of an exponent fill the receiver's memory
-        "v": packer.sequence((value.numerator, value.denominator)),
-    }
-    forms: Dict[type, tuple[str, Callable[[Any], Any]]] = {
-        datetime.date: ("date", lambda value: value.isoformat()),
-        datetime.time: ("time", lambda value: value.isoformat()),
-        datetime.datetime: ("datetime", lambda value: value.isoformat()),
-        datetime.timedelta: ("timedelta", lambda value: [value.days, value.seconds, value.microseconds]),
-        decimal.Decimal: ("decimal", str),
-        uuid.UUID: ("uuid", str),
-    }
-    for kind, (tag, form) in forms.items():
-        _PACKERS.setdefault(kind, _tagged(tag, form))
+    for kind, (tag, form) in FORMS.items():
+        _PACKERS.setdefault(kind, _numbered(tag, form))
+
+
+def _numbered(kind: str, form: Callable[[Any], Any]) -> Callable[[_Packer, Any], Any]:
+    def packed(packer: _Packer, value: Any) -> Any:
+        content = form(value)
+        return {"$": kind, "v": content if type(content) is str else packer.sequence(content)}
+
+    return packed
