@@ -151,6 +151,28 @@ def test_forged_forms_are_refused(tree) -> None:
         unpack(json.dumps(tree))
 
 
+@pytest.mark.parametrize("kind", [list, tuple, frozenset, dict])
+def test_depth_that_crosses_can_be_read(kind) -> None:
+    """By a receiver with Python's own limit, whose stack is not empty."""
+    assert sent(deep(150, kind)) == deep(150, kind)
+
+
+def test_odd_keys_cross() -> None:
+    """Those of other types, if they are keys there too."""
+    keys = [
+        dt.date(2020, 1, 2),
+        (1, ("a", b"b")),
+        frozenset({1, dt.time(1)}),
+        np.int64(5),
+        Colour.RED,
+        pd.NaT,
+    ]
+    value = dict.fromkeys(keys, 1)
+    expected = {("red" if key is Colour.RED else key): 1 for key in keys}
+    assert sent(value) == expected
+    assert sent(set(keys)) == set(expected)
+
+
 def test_nan_crosses() -> None:
     """The one value that does not equal itself."""
     assert math.isnan(sent(float("nan")))
@@ -158,6 +180,30 @@ def test_nan_crosses() -> None:
 
 class Colour(enum.Enum):
     RED = "red"
+
+
+class Suit(enum.Enum):
+    HEARTS = 1
+
+
+@dataclass(frozen=True)
+class Corner:
+    x: int
+    y: int
+
+
+def deep(levels: int, kind: type = list) -> object:
+    """One in another, so many times."""
+    value: object = 1
+    for _ in range(levels):
+        value = (
+            {value: 1}
+            if kind is dict and type(value) is int
+            else {2: value}
+            if kind is dict
+            else kind([value])
+        )
+    return value
 
 
 class Point(NamedTuple):
@@ -338,6 +384,12 @@ RING.append(RING)
         ((n for n in "ab"), "generator"),
         (Yes(), "Yes"),
         (RING, "contains itself"),
+        (deep(200), "deeper than 150"),
+        ({Corner(1, 2): "a"}, r"^keys\(\)\.*: .*Corner as a key"),
+        ([{Corner(1, 2)}], r"^\[0\]: .*Corner as a key or in a set"),
+        ({(1, Corner(1, 2)): 1}, "tuple as a key"),
+        ({"x": {Suit.HEARTS: "a", 1: "b"}}, r"^\['x'\]\.keys\(\): a .*Suit and a int would be one key"),
+        ({Suit.HEARTS, decimal.Decimal(1)}, "would be one key"),
         ([dt.time(12, tzinfo=zoneinfo.ZoneInfo("Europe/Berlin"))], r"^\[0\]: .*Europe/Berlin"),
         (np.zeros(2, dtype=[("a", "i4")]), "dtype"),
     ],

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["Worker"]
 
 _BARE = {"outcome": "ok"}
+_REASON_CHARACTERS = 1000
+_TOO_COMPLEX = "MemoryError: the code is too long, or nested too deeply, for Python's compiler"
 
 # What ends with its cell; bound now, because code may put others in their place.
 _no_trace, _no_profile, _no_alarm = sys.settrace, sys.setprofile, signal.alarm
@@ -97,18 +99,14 @@ class Worker:
         """Run the cell; return the terminal frame's fields and its detail."""
         try:
             inputs = {name: self._values.get(value) for name, value in frame.header["bind"].items()}
+        except Exception as error:  # noqa: BLE001 - for want of memory, of a package, of what code has taken away
+            return {"outcome": "error", "error": class_name(error)}, _why_no_inputs(error)
+        try:
             codes = Cell(frame.header["step"], frame.payload.decode("utf-8", "surrogatepass")).compile()
-        except MemoryError:
-            return {
-                "outcome": "error",
-                "error": "MemoryError",
-            }, "MemoryError: the inputs do not fit in the sandbox's memory"
         except Exception as error:  # noqa: BLE001 - whatever stops Python from compiling is the code's fault
-            return {
-                "outcome": "syntax",
-                "error": class_name(error),
-                "line": getattr(error, "lineno", None),
-            }, (describe_error(error))
+            detail = _TOO_COMPLEX if type(error) is MemoryError else describe_error(error)
+            line = getattr(error, "lineno", None)
+            return {"outcome": "syntax", "error": class_name(error), "line": line}, detail
         self._namespace.begin(inputs)
         raised = self._run(codes)
         try:
@@ -191,6 +189,13 @@ class Worker:
 
 def _too_large(size: int) -> str:
     return f"{size:,} bytes would have to leave the sandbox, and {MAX_GUEST_PAYLOAD:,} is the most"
+
+
+def _why_no_inputs(error: Exception) -> str:
+    if type(error) is MemoryError:
+        return "MemoryError: the inputs do not fit in the sandbox's memory"
+    told = str(error)[:_REASON_CHARACTERS]
+    return f"{class_name(error)}: the inputs cannot be made again in the sandbox, so nothing was run: {told}"
 
 
 def _display(value: object) -> None:

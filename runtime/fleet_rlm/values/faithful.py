@@ -5,7 +5,17 @@ from __future__ import annotations
 from binascii import b2a_base64
 
 from fleet_rlm.values.compact_json import dumps
-from fleet_rlm.values.crossing import CrossingError, exactly, refused, simplified, step_to, type_name
+from fleet_rlm.values.crossing import (
+    DEPTH,
+    TOO_DEEP,
+    CrossingError,
+    exactly,
+    refused,
+    simplified,
+    step_to,
+    type_name,
+)
+from fleet_rlm.values.unpacking import check_keys
 
 TYPE_CHECKING = False  # typing itself would cost a driver's start 6 ms
 if TYPE_CHECKING:
@@ -17,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["pack"]
 
 _INLINE_INT_BITS = 1024  # beyond, decimal text meets CPython's limit of 4,300 digits; hexadecimal has none
+_KEYS = frozenset({str, int, float, complex, bool, bytes, type(None)})
 _STANDARD_FAMILIES = ("datetime", "decimal", "fractions", "uuid")  # imported only if such a value is met
 
 
@@ -24,7 +35,7 @@ def pack(value: Any, *, store: Optional[Store] = None, arrays_as_lists: bool = F
     """Return ``value`` as JSON text in the faithful form.
 
     Args:
-        value: anything the table in ``docs/protocol.md`` names, nested as deep as Python recurses.
+        value: anything the table in ``docs/protocol.md`` names, nested up to ``DEPTH`` levels.
         store: asked for every str and bytes; what it takes is packed as a reference.
         arrays_as_lists: send numpy and pandas values as lists (the receiver need not have them).
 
@@ -34,7 +45,7 @@ def pack(value: Any, *, store: Optional[Store] = None, arrays_as_lists: bool = F
     try:
         return dumps(_Packer(store, arrays_as_lists=arrays_as_lists).tree(value))
     except RecursionError:
-        raise CrossingError("it contains itself, or is nested deeper than Python recurses") from None
+        raise CrossingError(TOO_DEEP) from None
     except (CrossingError, MemoryError):
         raise
     except Exception as error:
@@ -47,6 +58,7 @@ class _Packer:
     def __init__(self, store: Optional[Store], *, arrays_as_lists: bool) -> None:
         self._store = store
         self._arrays_as_lists = arrays_as_lists
+        self._depth = 0
 
     def tree(self, value: Any) -> Any:
         if value is None or value is True or value is False:
@@ -81,6 +93,7 @@ class _Packer:
 
     def sequence(self, value: Any) -> list[Any]:
         packed = []
+        self._deeper()
         for index, item in enumerate(value):
             try:
                 packed.append(self.tree(item))
@@ -90,15 +103,40 @@ class _Packer:
                 raise
             except Exception as error:
                 raise refused(item, error).at(f"[{index}]") from error
+        self._depth -= 1
         return packed
 
     def mapping(self, value: Dict[Any, Any]) -> Any:
-        if "$" in value or any(type(key) is not str or not key.isascii() for key in value):
-            return {
-                "$": "dict",
-                "v": [[self.tree(key), self._item(key, item)] for key, item in value.items()],
-            }
-        return {key: self._item(key, item) for key, item in value.items()}
+        is_object = "$" not in value and all(type(key) is str and key.isascii() for key in value)
+        keys = [] if is_object else self._keys(value)
+        self._deeper()
+        form: Any
+        if not is_object:
+            form = {"$": "dict", "v": [[key, self._item(*item)] for key, item in zip(keys, value.items())]}
+        else:
+            form = {key: self._item(key, item) for key, item in value.items()}
+        self._depth -= 1
+        return form
+
+    def collection(self, value: Any) -> list[Any]:
+        """What is in a set."""
+        items = list(value)
+        packed = self.sequence(items)
+        if not all(map(_stays_itself, items)):
+            check_keys(items, packed)
+        return packed
+
+    def _keys(self, value: Dict[Any, Any]) -> list[Any]:
+        try:
+            return self.collection(value)
+        except CrossingError as error:
+            raise error.at(".keys()") from None
+
+    def _deeper(self) -> None:
+        """The receiver recurses as well, and may be nearer to its limit."""
+        self._depth += 1
+        if self._depth > DEPTH:
+            raise RecursionError
 
     def _item(self, key: Any, item: Any) -> Any:
         try:
@@ -131,16 +169,17 @@ class _Packer:
         raise CrossingError(f"a value of type {type_name(value)} cannot cross into or out of the sandbox")
 
 
+def _stays_itself(key: Any) -> bool:
+    """Whether a key is as good on the other side, without a look at what becomes of it there."""
+    return type(key) in _KEYS or (type(key) is tuple and all(type(item) in _KEYS for item in key))
+
+
 def _base64(data: bytes) -> str:
     return b2a_base64(data, newline=False).decode("ascii")
 
 
 def _tagged(kind: str, form: Callable[[Any], Any]) -> Callable[[_Packer, Any], Any]:
     return lambda _packer, value: {"$": kind, "v": form(value)}
-
-
-def _collection(kind: str) -> Callable[[_Packer, Any], Any]:
-    return lambda packer, value: {"$": kind, "v": packer.sequence(value)}
 
 
 _PACKERS: Dict[type, Callable[[_Packer, Any], Any]] = {
@@ -151,9 +190,9 @@ _PACKERS: Dict[type, Callable[[_Packer, Any], Any]] = {
     dict: _Packer.mapping,
     bytes: _Packer.raw,
     bytearray: lambda packer, value: {"$": "bytearray", "v": packer.raw(value)},
-    tuple: _collection("tuple"),
-    set: _collection("set"),
-    frozenset: _collection("frozenset"),
+    tuple: lambda packer, value: {"$": "tuple", "v": packer.sequence(value)},
+    set: lambda packer, value: {"$": "set", "v": packer.collection(value)},
+    frozenset: lambda packer, value: {"$": "frozenset", "v": packer.collection(value)},
     complex: _tagged("complex", lambda value: [repr(value.real), repr(value.imag)]),
     range: lambda packer, value: {"$": "range", "v": packer.sequence((value.start, value.stop, value.step))},
 }

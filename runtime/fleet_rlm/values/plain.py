@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from fleet_rlm.values.compact_json import dumps
-from fleet_rlm.values.crossing import CrossingError, exactly, refused, simplified, step_to, type_name
+from fleet_rlm.values.crossing import (
+    TOO_DEEP,
+    CrossingError,
+    exactly,
+    refused,
+    simplified,
+    step_to,
+    type_name,
+)
 
 TYPE_CHECKING = False  # typing itself would cost a driver's start 6 ms
 if TYPE_CHECKING:
@@ -25,7 +33,7 @@ def plain(value: Any) -> Any:
     try:
         return _plain(value)
     except RecursionError:
-        raise CrossingError("it contains itself, or is nested deeper than Python recurses") from None
+        raise CrossingError(TOO_DEEP) from None
     except (CrossingError, MemoryError):
         raise
     except Exception as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from binascii import a2b_base64
 
 from fleet_rlm.values.compact_json import loads
+from fleet_rlm.values.crossing import CrossingError, type_name
 
 TYPE_CHECKING = False  # typing itself would cost a driver's start 6 ms
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     Fetch = Callable[[str], Any]
     """Given a reference's id, return the value stored under it."""
 
-__all__ = ["unpack"]
+__all__ = ["check_keys", "unpack"]
 
 KEY_BITS = 1024
 """Longest int in a key from a sandbox: comparing one with a Decimal of the same hash costs its square."""
@@ -46,8 +47,34 @@ def unpack(text: str, *, fetch: Optional[Fetch] = None) -> Any:
         return _Unpacker(fetch).value(loads(text))
     except ValueError:
         raise
+    except MemoryError as error:
+        if fetch is not None:
+            raise
+        raise ValueError("a packed value for which there is no memory") from error
     except Exception as error:  # whoever forged the text chose which constructor fails, and how
         raise ValueError(f"not a packed value: {type(error).__name__}: {error}") from error
+
+
+def check_keys(keys: List[Any], packed: List[Any]) -> None:
+    """Make ``packed`` again, to see whether they are keys of a dict or items of a set there too.
+
+    Raises:
+        CrossingError: one would be of a type that cannot be, or two would be the same.
+    """
+    unpacker = _Unpacker(lambda reference: (unpack, reference))  # equal to itself, and to no value
+    seen: Dict[Any, Any] = {}
+    for key, tree in zip(keys, packed):
+        made = unpacker.value(tree)
+        try:
+            other = seen.setdefault(made, key)
+        except TypeError:
+            raise CrossingError(
+                f"a {type_name(key)} as a key or in a set cannot cross: on the other side it has no hash"
+            ) from None
+        if other is not key:
+            raise CrossingError(
+                f"a {type_name(other)} and a {type_name(key)} would be one key on the other side"
+            )
 
 
 class _Unpacker:
@@ -83,12 +110,9 @@ class _Unpacker:
 
         return MAKERS[tag]({key: self.value(item) for key, item in tree.items() if key != "$"})
 
-    def items(self, body: List[Any]) -> Any:
-        return (self.value(item) for item in body)
-
     def dictionary(self, body: List[Any]) -> Dict[Any, Any]:
         keys = self.keys([key for key, _ in body])
-        return dict(zip(keys, (self.value(item) for _, item in body)))
+        return {key: self.value(item) for key, (_, item) in zip(keys, body)}
 
     def keys(self, body: List[Any]) -> List[Any]:
         """What is to be found by its hash, after a look at whether somebody chose the hashes."""
@@ -115,7 +139,7 @@ def _check_work(tag: str, content: Any, *, is_key: bool) -> None:
 
 
 COLLECTIONS: Dict[str, Callable[[_Unpacker, List[Any]], Any]] = {
-    "tuple": lambda unpacker, body: tuple(unpacker.items(body)),
+    "tuple": lambda unpacker, body: tuple([unpacker.value(item) for item in body]),
     "set": lambda unpacker, body: set(unpacker.keys(body)),
     "frozenset": lambda unpacker, body: frozenset(unpacker.keys(body)),
     "dict": _Unpacker.dictionary,
