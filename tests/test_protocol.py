@@ -14,7 +14,7 @@ from fleet_rlm import protocol
 from fleet_rlm.driver import ending, spool
 from fleet_rlm.host import incoming
 from fleet_rlm.protocol import Frame, FrameError, FrameReader, encode_frame
-from fleet_rlm.values import rebuilt, unpacking
+from fleet_rlm.values import makers, rebuilt, unpacking
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = (ROOT / "docs/protocol.md").read_text(encoding="utf-8")
@@ -88,7 +88,7 @@ def test_document_lists_the_frames_of_the_host() -> None:
 def test_document_lists_the_faithful_forms() -> None:
     """Every tag that the code reads is in the table, and no other."""
     stated = {row[0].strip("`") for row in rows("Values: the faithful form")} - {"$"}
-    assert stated == {"ref", *unpacking.COLLECTIONS, *unpacking.UNPACKERS, *rebuilt.MAKERS}
+    assert stated == {"ref", *unpacking.COLLECTIONS, *makers.UNPACKERS, *rebuilt.MAKERS}
 
 
 @given(st.lists(FRAMES, max_size=5), st.data())

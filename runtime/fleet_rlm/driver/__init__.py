@@ -13,6 +13,7 @@ SHIPPED = (
     "values/compact_json.py",
     "values/crossing.py",
     "values/faithful.py",
+    "values/makers.py",
     "values/plain.py",
     "values/plain_tables.py",
     "values/rebuilt.py",
