@@ -31,9 +31,11 @@ def run(*codes: str, sub_lm: Any = None, **options: Any) -> dspy.Prediction:
 
 
 def test_what_is_overridden_is_still_dspys() -> None:
-    """The two methods that this class replaces are there, with the parameters it counts on."""
+    """The methods that this class replaces are there, with the parameters it counts on."""
     assert "budget" in inspect.signature(dspy.RLM._make_llm_tools).parameters
     assert "interpreter_factory" in inspect.signature(dspy.RLM.aforward).parameters
+    finals = inspect.signature(dspy.RLM._process_final_output).parameters
+    assert list(finals) == ["self", "result", "output_field_names"]
     tools = dspy.RLM("question -> answer", sub_lm=lambda prompt: [prompt])._prepare_execution_tools()
     assert list(tools) == ["llm_query", "llm_query_batched"]
     assert list(inspect.signature(tools["llm_query"]).parameters) == ["prompt"]

@@ -1,6 +1,6 @@
 """``dspy.RLM`` with what long runs need: batches that are wide and lose nothing, async that yields.
 
-The two methods overridden here are dspy's own extension points in all but name; ``tests/test_rlm.py``
+The methods overridden here are dspy's own extension points in all but name; ``tests/test_rlm.py``
 fails if a dspy release moves them.
 """
 
@@ -12,8 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import dspy
+from dspy.primitives.code_interpreter import FinalOutput
 from dspy.utils.exceptions import format_error_for_lm
 
+from fleet_rlm import json_text
 from fleet_rlm.config.table import Settings
 
 if TYPE_CHECKING:
@@ -69,6 +71,15 @@ class RLM(dspy.RLM):  # type: ignore[misc]
                 return list(pool.map(lambda context, prompt: context.run(ask, prompt), contexts, prompts))
 
         return {**tools, "llm_query_batched": llm_query_batched}
+
+    def _process_final_output(
+        self, result: FinalOutput, output_field_names: list[str]
+    ) -> tuple[dict[str, Any] | None, str | None]:
+        """Read the answer, its huge integers as text: dspy prints it, at which Python fails for those."""
+        readable = FinalOutput(json_text.readable_integers(result.output))
+        read: tuple[dict[str, Any] | None, str | None]
+        read = super()._process_final_output(readable, output_field_names)
+        return read
 
     async def aforward(self, *, interpreter_factory: Any = None, **inputs: Any) -> dspy.Prediction:
         """Run ``forward`` on a thread: dspy's own ``aforward`` executes code on the event loop and blocks it.

@@ -65,6 +65,29 @@ def test_forced_answer(fleet, script):
     assert "The answer was forced" in result["warnings"][-1]
 
 
+@pytest.mark.parametrize("shown", ["--json", "--full-output", None])
+def test_an_integer_beyond_python_s_limit(fleet, script, document, shown):
+    """It is hexadecimal text in the result, whose other parts are what they are."""
+    model = script("steps:\n- code: \"SUBMIT([{'name': 10 ** 5000, 'kind': 'GET'}])\"\n")
+    arguments = ["--docs-path", document, "--model", model, "--no-verbose", *([shown] if shown else [])]
+    ended = fleet("run-api-endpoints", *arguments)
+    assert (ended.code, ended.err) == (0, "")
+    if shown:
+        result = json.loads(ended.out)
+        assert result["api_endpoints"] == [{"name": hex(10**5000), "kind": "GET"}]
+        assert (result["count"], result["complete"]) == (1, True)
+    else:
+        assert f"- name: {hex(10**5000)[:1000]}" in ended.out
+        assert "kind: GET" in ended.out
+
+
+def test_an_integer_beyond_python_s_limit_as_a_text(fleet, script):
+    """Where a text is wanted, its text is taken, as the text of any other number is."""
+    model = script("steps:\n- {code: SUBMIT(10 ** 5000)}\n")
+    ended = fleet("run-basic", "--question", "x", "--model", model, "--json", "--no-verbose")
+    assert (ended.json["answer"], ended.json["complete"]) == (hex(10**5000), True)
+
+
 def test_sub_call_budget(fleet, script):
     """--max-llm-calls is the budget of the run: one more is an error in the code."""
     code = "llm_query('a')\ntry:\n    llm_query('b')\nexcept Exception as e:\n    SUBMIT(str(e))"

@@ -171,3 +171,13 @@ def test_status(tools, project):
     assert text.endswith("Go on: execute(code=…) or ask(question=…); stop() when the work is done.")
     tools.call("stop")
     assert "session project: ended (it was stopped)" in tools.call("status").text
+
+
+def test_an_integer_beyond_python_s_limit(tools):
+    """It is answered as hexadecimal text, and the server goes on."""
+    tools.call("load", paths=[])
+    done = tools.begin("execute", code="SUBMIT(10 ** 5000)").result(30)
+    assert f"output: {hex(10**5000)[:1000]}" in done.text
+    found = tools.ask("read_resource", done.links[0]).contents[0]
+    assert json.loads(found.text) == {"output": hex(10**5000)}
+    assert "1 step" in tools.begin("status").result(30).text

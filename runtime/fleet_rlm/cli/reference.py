@@ -24,6 +24,7 @@ def reference(facts: dict[str, Any]) -> str:
         "# The fleet-rlm command",
         "Generated from the command line itself (`make render`); do not edit.",
         "Data goes to stdout, talk to stderr.",
+        'In JSON an integer of more than 4,300 digits is hexadecimal text, `"0x…"`: many readers refuse it.',
         *(_run(run, runner, shared) for run, runner in zip(runs, facts["runners"], strict=True)),
         "## Options of every `run-*` command",
         _options(shared, hide_default=_VARYING),

@@ -142,7 +142,7 @@ def output(step: int | None, session_name: str | None, wait: float, *, as_json: 
 @json_option
 def answer(session_name: str | None, wait: float, *, as_json: bool) -> None:
     """Print what SUBMIT was given last."""
-    import json  # noqa: PLC0415 - not needed to say hello
+    from fleet_rlm import json_text  # noqa: PLC0415 - not needed to say hello
 
     result = _sessions().find(session_name).answer(wait=wait)
     if as_json:
@@ -150,7 +150,7 @@ def answer(session_name: str | None, wait: float, *, as_json: bool) -> None:
     elif list(result["answer"]) == ["output"] and isinstance(result["answer"]["output"], str):
         print_text(result["answer"]["output"])
     else:
-        print_text(json.dumps(result["answer"], indent=2, ensure_ascii=False))
+        print_text(json_text.dumps(result["answer"], indent=2, ensure_ascii=False))
 
 
 @session.command()

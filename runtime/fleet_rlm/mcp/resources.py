@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, NamedTuple
 
+from fleet_rlm import json_text
 from fleet_rlm.errors import UsageError
 from fleet_rlm.mcp import addresses
 
@@ -46,4 +46,4 @@ def read(place: Place, uri: str) -> tuple[str, str]:
     handle = place.find(address.session)
     if address.kind == "output":
         return str(handle.output(address.number)["output"]), "text/plain"
-    return json.dumps(handle.answer()["answer"], indent=2, ensure_ascii=False), "application/json"
+    return json_text.dumps(handle.answer()["answer"], indent=2, ensure_ascii=False), "application/json"

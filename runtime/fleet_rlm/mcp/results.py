@@ -6,9 +6,10 @@ the text (seen in 2.1.329 and 2.1.240), and code's output is unreadable as JSON.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from fleet_rlm import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,4 +74,4 @@ def fields(values: Mapping[str, Any], most: int = MAX_CHARS) -> str:
 
 
 def _shown(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return value if isinstance(value, str) else json_text.dumps(value, ensure_ascii=False)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dspy.primitives.code_interpreter import FinalOutput
 from dspy.utils.callback import BaseCallback
 
+from fleet_rlm import json_text
 from fleet_rlm.runs.progress import IterationEnded, IterationStarted, SubCallEnded
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def _text_of(outputs: Any, exception: BaseException | None) -> str:
     if exception is not None:
         return f"[Error] {exception}"
     if isinstance(outputs, FinalOutput):
-        return f"SUBMIT {outputs.output}"
+        return f"SUBMIT {json_text.readable_integers(outputs.output)}"
     if outputs is None:
         return ""
     return "\n".join(map(str, outputs)) if isinstance(outputs, list) else str(outputs)

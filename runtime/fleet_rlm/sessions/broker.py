@@ -13,17 +13,17 @@ import signal
 import socket
 import threading
 import time
-import traceback
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from fleet_rlm.errors import FleetError, SandboxError, SessionError
+from fleet_rlm.errors import FleetError, SessionError
 from fleet_rlm.protocol import FrameError
 from fleet_rlm.sessions import refusals
 from fleet_rlm.sessions.operations import OPERATIONS
+from fleet_rlm.sessions.performing import performed
 from fleet_rlm.sessions.session import Session, ended_by
-from fleet_rlm.sessions.wire import Connection, error_data, fail_late_sends, peer_is_us
+from fleet_rlm.sessions.wire import Connection, encoded, error_data, fail_late_sends, peer_is_us
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,7 +109,7 @@ class Broker:
         """Tell the client that is being served of progress; from any thread."""
         running = self._state.running
         if running is not None:
-            running.client.tell("event", event)
+            running.client.tell(encoded("event", event))
 
     # Listening
 
@@ -261,33 +261,23 @@ class Broker:
         self._thread.start()
 
     def _perform(self, request: _Request) -> None:
-        kind, data = self._answer(request.frame)
+        answer = performed(self._session, request.frame, self._end)
         self._session.end()
         self._state.finished.set()  # before it is told: whoever hears it may ask again at once
         self._wake_up()
-        request.client.tell(kind, data)
+        request.client.tell(answer)
 
-    def _answer(self, frame: Frame) -> tuple[str, dict[str, Any]]:
-        try:
-            return "reply", OPERATIONS[frame.header["type"]](self._session, frame)
-        except SandboxError as error:
-            self._state.ending = self._state.ending or ended_by(error)
-            return "error", error_data(refusals.over(self._session.name, self._state.ending))
-        except FleetError as error:
-            return "error", error_data(error)
-        except Exception as error:  # noqa: BLE001 - a bug: told to the client, and in the log
-            traceback.print_exc()
-            what = f"This is a bug in fleet-rlm: {type(error).__name__}: {error}."
-            return "error", error_data(SessionError(what, remedy="The session's log has more."))
+    def _end(self, why: str) -> str:
+        """Let the session end; return why it does, which an earlier reason decides."""
+        self._state.ending = self._state.ending or why
+        return self._state.ending
 
     def _wake_up(self) -> None:
         with contextlib.suppress(OSError):  # full: it is awake already
             self._waker.send(b"\0")
 
     def _terminate(self, number: int, _frame: object) -> None:
-        self._state.ending = (
-            self._state.ending or f"its process was told to end by {signal.Signals(number).name}"
-        )
+        self._end(f"its process was told to end by {signal.Signals(number).name}")
 
     def _close(self, why: str) -> str:
         self._listener.close()

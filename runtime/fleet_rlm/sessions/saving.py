@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from typing import TYPE_CHECKING, Any
 
+from fleet_rlm import json_text
 from fleet_rlm.errors import UsageError
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def _files(value: Any, variable: str) -> dict[str, str]:
         return {f"{variable}.txt": value}
     texts = [_text(item) for item in value] if isinstance(value, list) and value else [None]
     if any(text is None for text in texts):
-        return {f"{variable}.json": json.dumps(value, ensure_ascii=False, indent=1)}
+        return {f"{variable}.json": json_text.dumps(value, ensure_ascii=False, indent=1)}
     width = max(4, len(str(len(texts) - 1)))
     return {f"{variable}-{number:0{width}}.txt": text or "" for number, text in enumerate(texts)}
 

@@ -23,15 +23,10 @@ def documents_mapping(text: str, mapping: str, spans: Mapping[str, tuple[int, in
 VARIABLES = """\
 def _fleet_variables():
     import types
-    from builtins import bool, bytearray, bytes, complex, dict, float, frozenset, getattr, globals, hasattr
-    from builtins import int, isinstance, len, list, map, range, set, str, tuple, type
+    from builtins import Exception, bool, bytearray, bytes, complex, dict, float, frozenset, getattr, globals
+    from builtins import hasattr, int, isinstance, len, list, map, range, set, str, tuple, type
     plain = (str, bytes, bytearray, list, tuple, dict, set, frozenset, range)
-    rows = []
-    for name, value in list(globals().items()):
-        if type(name) is not str or name[:1] == "_" or isinstance(value, types.ModuleType):
-            continue
-        kind = type(value)
-        row = {"name": name[:200], "type": kind.__name__, "size": None, "unit": None}
+    def measure(row, kind, value):
         if kind in plain:
             unit = "chars" if kind is str else "bytes" if kind in (bytes, bytearray) else "items"
             row.update(size=kind.__len__(value), unit=unit)
@@ -41,6 +36,16 @@ def _fleet_variables():
             row.update(size=" x ".join(map(str, value.shape)), unit="shape")
         elif kind in (int, float, bool, complex):
             row.update(size=str(value)[:30], unit="value")
+    rows = []
+    for name, value in list(globals().items()):
+        if type(name) is not str or name[:1] == "_" or isinstance(value, types.ModuleType):
+            continue
+        kind = type(value)
+        row = {"name": name[:200], "type": kind.__name__, "size": None, "unit": None}
+        try:
+            measure(row, kind, value)
+        except Exception:  # a range or an integer that is too large, or code of its own: shown without
+            pass
         rows.append(row)
     return rows
 try:

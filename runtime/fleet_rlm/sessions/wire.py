@@ -7,21 +7,20 @@ input. Answers are any number of ``event`` frames, then one ``reply`` or ``error
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import socket
 import struct
 import threading
 from typing import TYPE_CHECKING, Any
 
-from fleet_rlm import errors
+from fleet_rlm import errors, json_text
 from fleet_rlm.errors import FleetError, SessionError
 from fleet_rlm.protocol import Frame, FrameReader, encode_frame
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["SESSIONS", "Connection", "error_of", "peer_is_us"]
+__all__ = ["SESSIONS", "Connection", "encoded", "error_data", "error_of", "fail_late_sends", "peer_is_us"]
 
 SESSIONS = 1
 """Number of this protocol: a broker outlives an upgrade of the commands that speak to it."""
@@ -45,26 +44,29 @@ class Connection:
         Raises:
             OSError: the other side is gone.
         """
+        self._send(encode_frame(dict(header), payload))
+
+    def _send(self, frame: bytes) -> None:
         with self._sending:
             if self._broken:
                 raise BrokenPipeError
             try:
-                self.end.sendall(encode_frame(dict(header), payload))
+                self.end.sendall(frame)
             except OSError:
                 self._broken = True  # part of a frame may have gone, and nothing can follow that
                 raise
 
-    def tell(self, kind: str, data: Mapping[str, Any]) -> bool:
-        """Send ``data`` as the answer of this kind; False if the other side is gone."""
+    def tell(self, answer: bytes) -> bool:
+        """Send what ``encoded`` has made; False if the other side is gone."""
         try:
-            self.send({"type": kind}, json.dumps(data).encode("ascii"))
+            self._send(answer)
         except OSError:
             return False
         return True
 
     def tell_at_once(self, kind: str, data: Mapping[str, Any]) -> bool:
-        """As ``tell``, but a side that has not read what it was sent before counts as gone."""
-        frame = encode_frame({"type": kind}, json.dumps(data).encode("ascii"))
+        """Send ``data`` as ``encoded`` makes it; a side that has not read what it was sent counts as gone."""
+        frame = encoded(kind, data)
         if not self._sending.acquire(blocking=False):
             return False
         try:
@@ -108,6 +110,15 @@ class Connection:
         ):  # closed during a send, its number could be a new connection's when the send goes on
             self._broken = True
             self.end.close()
+
+
+def encoded(kind: str, data: Mapping[str, Any]) -> bytes:
+    """Return the frame that answers ``data`` in this kind.
+
+    Raises:
+        RecursionError: the data is nested too deep to be written.
+    """
+    return encode_frame({"type": kind}, json_text.dumps(data).encode("ascii"))
 
 
 def fail_late_sends(end: socket.socket) -> None:
