@@ -181,3 +181,15 @@ def test_an_integer_beyond_python_s_limit(tools):
     found = tools.ask("read_resource", done.links[0]).contents[0]
     assert json.loads(found.text) == {"output": hex(10**5000)}
     assert "1 step" in tools.begin("status").result(30).text
+
+
+def test_text_that_is_no_unicode(tools):
+    """Half of a surrogate pair, which no message can hold, is shown escaped, and the server goes on."""
+    tools.call("load", paths=[])
+    done = tools.begin("execute", code="SUBMIT({'\\ud800': 'x\\udfff' * 2_000})").result(30)
+    assert r"\ud800" in done.text
+    found = tools.ask("read_resource", done.links[0]).contents[0]
+    assert found.text.count(r"\udfff") == 2_000
+    failed = tools.begin("execute", code="raise ValueError('\\ud800')").result(30)
+    assert (failed.failed, "ValueError: " in failed.text) == (True, True)
+    assert "2 steps" in tools.begin("status").result(30).text

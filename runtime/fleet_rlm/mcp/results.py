@@ -14,7 +14,7 @@ from fleet_rlm import json_text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["MAX_CHARS", "Link", "Result", "cut", "fields", "fits"]
+__all__ = ["MAX_CHARS", "Link", "Result", "cut", "encodable", "fields", "fits"]
 
 MAX_CHARS = 9_000
 """Characters of a result's main part, as many as the sandbox shows of a step's output."""
@@ -48,6 +48,11 @@ class Result:
     text: str
     links: tuple[Link, ...] = ()
     failed: bool = False
+
+
+def encodable(text: str) -> str:
+    """Return ``text``, lone surrogates escaped: a message with one cannot be sent, which ends the server."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def cut(text: str, most: int) -> str:

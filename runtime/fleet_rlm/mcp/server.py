@@ -19,6 +19,7 @@ from fleet_rlm.mcp import addresses, resources, tools
 from fleet_rlm.mcp.instructions import INSTRUCTIONS
 from fleet_rlm.mcp.place import Place
 from fleet_rlm.mcp.progress import Progress
+from fleet_rlm.mcp.results import encodable
 from fleet_rlm.mcp.table import TOOLS
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def _answered(result: Result) -> types.CallToolResult:
         types.ResourceLink(uri=link.uri, name=link.name, mime_type="text/plain", size=link.chars)
         for link in result.links
     ]
-    content: list[types.ContentBlock] = [types.TextContent(text=result.text), *links]
+    content: list[types.ContentBlock] = [types.TextContent(text=encodable(result.text)), *links]
     return types.CallToolResult(content=content, is_error=result.failed)
 
 
@@ -144,7 +145,7 @@ async def _read_resource(
     try:
         text, kind = await place.aside(partial(resources.read, place, params.uri))
     except FleetError as error:
-        raise MCPError(types.INVALID_PARAMS, str(error)) from error
+        raise MCPError(types.INVALID_PARAMS, encodable(str(error))) from error
     return types.ReadResourceResult(
-        contents=[types.TextResourceContents(uri=params.uri, text=text, mime_type=kind)]
+        contents=[types.TextResourceContents(uri=params.uri, text=encodable(text), mime_type=kind)]
     )
