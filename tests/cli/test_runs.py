@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from fleet_rlm import run_long_context
+
 RUNS = {
     "basic": (("--question", "What is it?"), {"answer", "trajectory_steps"}),
     "architecture": (
@@ -86,6 +88,24 @@ def test_an_integer_beyond_python_s_limit_as_a_text(fleet, script):
     model = script("steps:\n- {code: SUBMIT(10 ** 5000)}\n")
     ended = fleet("run-basic", "--question", "x", "--model", model, "--json", "--no-verbose")
     assert (ended.json["answer"], ended.json["complete"]) == (hex(10**5000), True)
+
+
+NAMES = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
+
+
+@pytest.mark.parametrize("number", NAMES)
+def test_a_float_that_is_no_json(fleet, script, document, number):
+    """It is told by its name, as text, however the result is shown; in Python it is the float itself."""
+    code = f"SUBMIT(summary='s', key_points=['k'], coverage_pct=float('{number}'))"
+    model = script(json.dumps({"steps": [{"code": code}]}))
+    command = ("run-long-context", "--mode", "summarize", "--docs-path", document, "--model", model)
+    ended = fleet(*command, "--json", "--no-verbose")
+    assert (ended.code, ended.err) == (0, "")
+    assert (ended.json["coverage_pct"], ended.json["summary"]) == (NAMES[number], "s")
+    assert f'"coverage_pct": "{NAMES[number]}"' in fleet(*command, "--full-output", "--no-verbose").out
+    assert f"Coverage pct: {NAMES[number]}\n" in fleet(*command, "--no-verbose").out
+    result = run_long_context([str(document)], mode="summarize", model=model)
+    assert repr(result["coverage_pct"]) == number
 
 
 def test_sub_call_budget(fleet, script):

@@ -193,3 +193,10 @@ def test_text_that_is_no_unicode(tools):
     failed = tools.begin("execute", code="raise ValueError('\\ud800')").result(30)
     assert (failed.failed, "ValueError: " in failed.text) == (True, True)
     assert "2 steps" in tools.begin("status").result(30).text
+
+
+def test_numbers_that_are_no_json(tools):
+    """A float that JSON has no form for is told by its name, as text."""
+    tools.call("load", paths=[])
+    done = tools.call("execute", code="SUBMIT([float('nan'), float('inf'), -float('inf'), 0.5])")
+    assert 'output: ["NaN", "Infinity", "-Infinity", 0.5]' in done.text

@@ -32,6 +32,18 @@ def test_integers_within_python_s_limit(box):
     assert submitted["answer"] == {"output": [10**4300 - 1, 1 - 10**4300]}
 
 
+def test_floats_that_are_no_json(box):
+    """They are told by their names, as text, by every command that tells of them."""
+    box.start("floats")
+    code = "x = [float('nan'), float('inf'), -float('inf'), 0.5]\nSUBMIT(x)"
+    names = ["NaN", "Infinity", "-Infinity", 0.5]
+    assert box("exec", "--json", stdin=code).json["answer"] == {"output": names}
+    assert box("answer", "--json").json["answer"] == {"output": names}
+    assert json.loads(box("answer").out) == {"output": names}
+    assert box("save", "x", "--to", "out").code == 0
+    assert json.loads((box.folder / "out" / "x.json").read_text()) == names
+
+
 def test_variables_are_sized_one_by_one(box):
     """One that has no size that can be told is shown without it, and hides no other."""
     handle = box.start("sizes")

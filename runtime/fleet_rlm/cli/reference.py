@@ -12,6 +12,10 @@ from fleet_rlm.api import describe
 __all__ = ["reference"]
 
 
+_NUMBERS = (
+    "In JSON, numbers that many of its readers refuse are text: `NaN`, `Infinity` and `-Infinity`, and "
+    "integers of more than 4,300 digits in hexadecimal, `0x…`."
+)
 _VARYING = ("--max-iterations", "--max-llm-calls", "--timeout")
 
 
@@ -24,7 +28,7 @@ def reference(facts: dict[str, Any]) -> str:
         "# The fleet-rlm command",
         "Generated from the command line itself (`make render`); do not edit.",
         "Data goes to stdout, talk to stderr.",
-        'In JSON an integer of more than 4,300 digits is hexadecimal text, `"0x…"`: many readers refuse it.',
+        _NUMBERS,
         *(_run(run, runner, shared) for run, runner in zip(runs, facts["runners"], strict=True)),
         "## Options of every `run-*` command",
         _options(shared, hide_default=_VARYING),

@@ -25,18 +25,18 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 def json_line(value: Any) -> None:
     """Print one JSON object on one line, in ASCII: nothing in a document can break it."""
-    click.echo(json_text.dumps(value, allow_nan=False))
+    click.echo(json_text.dumps(value))
 
 
 def json_indented(value: Any) -> None:
     """Print indented JSON."""
-    click.echo(printable(json_text.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)))
+    click.echo(printable(json_text.dumps(value, indent=2, ensure_ascii=False)))
 
 
 def readable(title: str, result: Mapping[str, Any]) -> None:
     """Print a result for a person: a heading for each field; what is cut says so."""
     lines = [title, ""]
-    for key, value in json_text.readable_integers(dict(result)).items():
+    for key, value in json_text.jsonable(dict(result)).items():
         if key not in {"complete", "warnings"}:
             lines += [*_field(key, value), ""]
     lines += [f"Note: {warning}" for warning in result["warnings"]]
