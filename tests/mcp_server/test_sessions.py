@@ -200,3 +200,13 @@ def test_numbers_that_are_no_json(tools):
     tools.call("load", paths=[])
     done = tools.call("execute", code="SUBMIT([float('nan'), float('inf'), -float('inf'), 0.5])")
     assert 'output: ["NaN", "Infinity", "-Infinity", 0.5]' in done.text
+
+
+def test_a_load_that_fails_leaves_no_session(tools, project):
+    """A session that was started for a text that is not there ends; one that was there before goes on."""
+    failed = tools.call("load", paths=["nope"])
+    assert (failed.failed, "nope" in failed.text) == (True, True)
+    assert "No session is running." in tools.call("status").text
+    tools.call("load", paths=["big.log"], session="m1")
+    assert tools.call("load", paths=["nope"], session="m1").failed
+    assert tools.call("execute", code="len(document)").failed is False

@@ -69,7 +69,7 @@ def load(paths: tuple[str, ...], name: str, session_name: str | None, wait: floa
         result = handle.load(paths, name=name, stdin=stdin, wait=wait, on_event=tell)
     except BaseException:
         if started:  # for a text that is not there: leave nothing behind
-            handle.stop()
+            handle.stop(unless_used=True)
         raise
     if as_json:
         _json({**result, "started": started})

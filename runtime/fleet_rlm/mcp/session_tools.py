@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import anyio
+
 from fleet_rlm.errors import FleetError, SessionBusyError
 from fleet_rlm.mcp import addresses
 from fleet_rlm.mcp.results import Link, Result, cut, fields, fits
@@ -45,7 +47,13 @@ async def load(place: Place, given: Mapping[str, Any], progress: Progress) -> Re
     if given["paths"]:
         wanted = {"sources": given["paths"], "name": given["name"], "cwd": place.folder, "stdin": False}
         begin = partial(handle.begin, "load", {**wanted, "wait": given["wait"]})
-        lines += _loaded(await place.answer(begin, progress))
+        try:
+            lines += _loaded(await place.answer(begin, progress))
+        except BaseException:
+            if started:  # for a text that is not there: leave nothing behind
+                with anyio.CancelScope(shield=True):
+                    await place.aside(partial(handle.stop, unless_used=True))
+            raise
     return Result("\n".join(lines))
 
 

@@ -184,7 +184,10 @@ class Broker:
         if kind == "status":
             self._tell(client, "reply", self.status())
         elif kind == "stop":
-            self._state.ending = "it was stopped"
+            if frame.header.get("unless_used") and self._is_used():
+                self._tell(client, "reply", self.status())
+            else:
+                self._state.ending = "it was stopped"
         elif kind == "cancel":
             if self._withdraw(client):
                 self._tell(client, "error", error_data(refusals.withdrawn()))
@@ -199,6 +202,12 @@ class Broker:
                 self._tell(client, "event", {"event": "waiting"})
         else:
             self._tell(client, "error", error_data(SessionError(f"This session does not know {kind!r}.")))
+
+    def _is_used(self) -> bool:
+        """Whether anybody has done something in it, or is about to; what was dismissed does not count."""
+        state, session = self._state, self._session
+        is_running = state.running is not None and not state.finished.is_set() and not state.dismissed
+        return is_running or bool(self._waiting or session.loaded or session.steps)
 
     def _is_waiting(self, client: Connection) -> bool:
         return any(request.client is client for request in self._waiting)

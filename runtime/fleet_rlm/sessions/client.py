@@ -210,15 +210,18 @@ class Handle:
         """State, use and limits; also while code runs."""
         return self.begin("status", patience=_PROMPT_SECONDS).result()
 
-    def stop(self) -> None:
+    def stop(self, *, unless_used: bool = False) -> None:
         """End the session and wait until it has ended; nothing if it has already.
+
+        Args:
+            unless_used: leave it if something was loaded or run in it, or is about to be.
 
         Raises:
             SessionError: it was started by another version, does not answer, or has too many clients.
         """
         self._check_version()
         try:
-            self.begin("stop", patience=_STOP_SECONDS).result()
+            self.begin("stop", {"unless_used": unless_used}, patience=_STOP_SECONDS).result()
         except EndedSessionError:
             return
 
