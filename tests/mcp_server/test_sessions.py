@@ -210,3 +210,12 @@ def test_a_load_that_fails_leaves_no_session(tools, project):
     tools.call("load", paths=["big.log"], session="m1")
     assert tools.call("load", paths=["nope"], session="m1").failed
     assert tools.call("execute", code="len(document)").failed is False
+
+
+def test_several_loads_at_once(tools):
+    """One of them starts the session, the others find it."""
+    begun = [tools.begin("load", paths=["big.log"], name=f"log{number}") for number in range(3)]
+    answers = [one.result(60).text for one in begun]
+    assert sum("(started" in text for text in answers) == 1
+    found = tools.call("execute", code="[len(log0), len(log1), len(log2)]")
+    assert found.failed is False, found.text

@@ -63,8 +63,12 @@ def load(paths: tuple[str, ...], name: str, session_name: str | None, wait: floa
     """
     if "-" in paths:
         _want_input()
+    from fleet_rlm.sessions.client import NEW_SECONDS  # noqa: PLC0415 - a help text does not need it
+
     stdin = sys.stdin.buffer.read() if "-" in paths else None
     handle, started = _sessions().find_or_start(session_name, on_event=tell)
+    if handle.is_new and not started:
+        wait = max(wait, NEW_SECONDS)
     try:
         result = handle.load(paths, name=name, stdin=stdin, wait=wait, on_event=tell)
     except BaseException:

@@ -27,6 +27,9 @@ _PROMPT_SECONDS = 10.0  # a broker answers at once, also while code runs; the ma
 _AGAIN_SECONDS = 0.01
 _STOP_SECONDS = 60.0  # a sandbox at Modal takes a while to end
 
+NEW_SECONDS = 10.0
+"""Of several loads at once one starts the session; the others have as long for their turn after it."""
+
 ASK_CHARS = 60_000
 """Characters of a chunk that ``ask`` gives to one sub-call: about 15,000 tokens, which every model takes."""
 
@@ -91,6 +94,11 @@ class Handle:
         self.record = record
         self.name = record.session
         self._lost = lost
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it was started a moment ago: whoever did so is likely to load its first text."""
+        return time.time() - self.record.started < NEW_SECONDS
 
     def begin(
         self,

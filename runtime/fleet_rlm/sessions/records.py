@@ -111,7 +111,7 @@ class Shelf:
         except OSError as error:
             with contextlib.suppress(OSError):
                 beside.unlink()
-            raise _unwritable(target.parent, error) from None
+            raise unwritable(target.parent, error) from None
 
     def end(self, record: Record, why: str) -> Record:
         """Write that the session has ended, and remove what only a running one needs."""
@@ -133,7 +133,7 @@ class Shelf:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise _unwritable(folder, error) from None
+            raise unwritable(folder, error) from None
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if os.path.samestat(os.fstat(lock), (folder / "lock").stat()):
@@ -216,7 +216,7 @@ def _record(name: str, data: dict[str, Any]) -> Record:
     return replace(record, started=float(record.started), pid=int(record.pid))
 
 
-def _unwritable(folder: Path, error: OSError) -> SessionError:
+def unwritable(folder: Path, error: OSError) -> SessionError:
     return SessionError(
         f"{folder} cannot be written: {error.strerror}.",
         remedy="Make room or change its permissions, or set FLEET_RLM_HOME to another folder.",

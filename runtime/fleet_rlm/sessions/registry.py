@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from fleet_rlm.errors import EndedSessionError, SessionBusyError, SessionError
 from fleet_rlm.sessions.client import Handle
+from fleet_rlm.sessions.gate import gate
 from fleet_rlm.sessions.options import StartOptions
 from fleet_rlm.sessions.records import Shelf, check_name, describe, name_for, removed_on_failure
 from fleet_rlm.sessions.spawning import inherited_folder, spawn
@@ -16,6 +17,7 @@ from fleet_rlm.sessions.wire import SESSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from fleet_rlm.sessions.records import Record
@@ -63,7 +65,21 @@ class Sessions:
             FleetError: its sandbox or settings cannot be used.
         """
         folder = folder or inherited_folder()
-        name, lock = self._claimed(check_name(name) if name else None, folder)
+        name = check_name(name) if name else None
+        with self._gate(name, folder):
+            return self._start(name, options, folder, on_event)
+
+    def _gate(self, name: str | None, folder: str) -> AbstractContextManager[None]:
+        return gate(self._shelf.root, name or name_for(folder))
+
+    def _start(
+        self,
+        name: str | None,
+        options: StartOptions | None,
+        folder: str,
+        on_event: Callable[[dict[str, Any]], None],
+    ) -> Handle:
+        name, lock = self._claimed(name, folder)
         try:
             self._clear(name)
             self._shelf.prune()
@@ -119,17 +135,21 @@ class Sessions:
     ) -> tuple[Handle, bool]:
         """Return a live session and False, or a new one and True if none of that name or folder is live.
 
+        Of several callers at once one starts it; the others wait for that one.
+
         Raises:
             FleetError: as ``find`` and ``start``.
         """
         folder = folder or inherited_folder()
-        if name:
-            record = self._shelf.read(check_name(name))
-            if record is not None and record.ended is None and self._is_alive(record):
-                return self._handle(record), False
-        elif self._live_in(folder):
-            return self.find(folder=folder), False
-        return self.start(name, options, folder=folder, on_event=on_event), True
+        name = check_name(name) if name else None
+        with self._gate(name, folder):
+            if name:
+                record = self._shelf.read(name)
+                if record is not None and record.ended is None and self._is_alive(record):
+                    return self._handle(record), False
+            elif self._live_in(folder):
+                return self.find(folder=folder), False
+            return self._start(name, options, folder, on_event), True
 
     def all(self) -> list[dict[str, Any]]:
         """Return the status of every live session, and of those that ended lately."""
