@@ -143,6 +143,42 @@ def test_loading_by_command(box, texts):
     assert box("exec", stdin="print('typed' in document)").out == "True\n"
 
 
+def test_names_that_code_would_not_see(box, texts):
+    """What code finds tools under, and what Python reads as another name, is no name for a variable."""
+    handle = box.start("names")
+    for name in ("llm_query", "llm_query_batched", "budget", "SUBMIT"):
+        refused = box("load", "docs", "--as", name)
+        assert (refused.code, f"'{name}'" in refused.err) == (2, True)
+    ligature = "\N{LATIN SMALL LIGATURE FI}le"
+    refused = box("load", "docs", "--as", ligature)
+    assert (refused.code, "'file'" in refused.err) == (2, True)
+    assert box("save", ligature, "--to", "out").code == 2
+    assert box("ask", "Why?", "--of", "document", "--save-as", "llm_query").code == 2
+    assert handle.variables()["variables"] == []
+
+
+def test_a_helpers_name_is_a_name_as_any_other(box, texts):
+    """A text that takes the place of a helper is at hand, also after its worker was replaced."""
+    handle = box.start("helpers")
+    for name in ("grep", "peek", "get_output", "documents"):
+        assert box("load", "docs", "--as", name).code == 0
+    code = "print(*(type(one).__name__ for one in (grep, peek, get_output, documents, grep_documents)))"
+    assert handle.execute(code)["output"] == "str str str str _Documents\n"
+    assert handle.execute("import os; os._exit(1)")["outcome"] == "lost"
+    assert handle.execute(code)["output"] == "str str str str _Documents\n"
+
+
+def test_a_text_whose_name_a_mapping_took_is_gone(box, texts):
+    """It does not come back with a fresh worker, once the mapping has gone as well."""
+    handle = box.start("took")
+    handle.load(["docs/a.md"], name="documents")
+    handle.load(["docs"])
+    handle.load(["docs/a.md"])
+    assert [row["name"] for row in handle.variables()["variables"]] == ["document"]
+    assert handle.execute("import os; os._exit(1)")["outcome"] == "lost"
+    assert [row["name"] for row in handle.variables()["variables"]] == ["document"]
+
+
 def test_saving(box):
     """A text is one file, texts one each, all else JSON; what is there already is not replaced unasked."""
     handle = box.start("save")

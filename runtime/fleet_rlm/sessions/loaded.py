@@ -87,4 +87,5 @@ class Loaded:
             self._mappings.pop(replaced, None)
         self.variables.update(loading.bound)
         if loading.has_several:
+            self.variables.pop(loading.mapping, None)  # a text of that name, which the mapping has replaced
             self._mappings[loading.mapping] = loading.code

@@ -6,7 +6,6 @@ It knows nothing of sockets. One request at a time; ``interrupt`` and the proper
 from __future__ import annotations
 
 import io
-import keyword
 import re
 import threading
 import time
@@ -18,6 +17,7 @@ from fleet_rlm.sessions.asking import SubModel
 from fleet_rlm.sessions.budget import Budget
 from fleet_rlm.sessions.budget import Limits as BudgetLimits
 from fleet_rlm.sessions.coverage import coverage_of
+from fleet_rlm.sessions.names import check_variable
 from fleet_rlm.sessions.workspace import DEFAULT_LIMITS, PLAIN_FIELDS, Workspace
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class Session:
         """
         from fleet_rlm.documents import load  # noqa: PLC0415 - not every session loads
 
-        check_variable(name)
+        check_variable(name, self._tools)
         stream = None if stdin is None else io.BytesIO(stdin)
         try:
             documents = load(sources, stdin=stream, on_progress=self._reading)
@@ -194,8 +194,8 @@ class Session:
             UsageError: an argument cannot be used.
             SessionError: the variable is not there, or holds no text.
         """
-        check_variable(variable)
-        check_variable(save_as)
+        check_variable(variable, self._tools)
+        check_variable(save_as, self._tools)
         if size < 1 or not 0 <= overlap < size:
             raise UsageError(
                 f"Chunks of {size:,} characters cannot overlap by {overlap:,}.",
@@ -224,7 +224,7 @@ class Session:
         Raises:
             SessionError: there is none, or it cannot leave the sandbox.
         """
-        return self._hidden(snippets.value_of(check_variable(variable)))
+        return self._hidden(snippets.value_of(check_variable(variable, self._tools)))
 
     # How it is done
 
@@ -246,20 +246,6 @@ class Session:
         if self._is_over():
             raise _Cancelled
         self.emit({"event": "reading", "done": done, "total": total})
-
-
-def check_variable(name: str) -> str:
-    """Return ``name`` if code can have a variable of that name.
-
-    Raises:
-        UsageError: it cannot.
-    """
-    if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("_"):
-        raise UsageError(
-            f"{name!r} cannot be the name of a variable.",
-            remedy="Use letters, digits and underscores, and begin with a letter.",
-        )
-    return name
 
 
 def ended_by(error: FleetError) -> str:
