@@ -67,6 +67,7 @@ OUTSIDE = {
     "below-hidden": ("a/.git/hooks", "is hidden"),
     "hidden-link": ("settings", "is hidden"),
     "no-path": ("a\0b", "is no path"),
+    "empty": ("", "is empty"),
 }
 
 

@@ -28,6 +28,14 @@ def installed(folder):
     return (folder / "agents/a.md").exists() and (folder / ".fleet-rlm/manifest.json").exists()
 
 
+def test_an_empty_target_is_no_folder(offered):
+    """Such as a variable of a script that was not set: not the working folder, which is hardly meant."""
+    for command in ("install", "status", "uninstall", "upgrade", "diff"):
+        refused = offered.run(command, "--target", "")
+        assert (refused.code, "--target" in refused.err, "empty" in refused.err) == (2, True, True)
+    assert tree(offered.home) == {}
+
+
 def test_the_clients_own_variable_decides(offered):
     """CLAUDE_CONFIG_DIR is where the client reads, so it is where an install goes, and nothing else is written."""
     elsewhere = offered.home / "config"

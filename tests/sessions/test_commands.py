@@ -196,6 +196,9 @@ def test_saving(box):
     assert box("save", "texts", "--to", "out", "--replace").code == 0
     assert sorted(path.name for path in (box.folder / "out").glob("texts*")) == ["texts-0000.txt"]
     assert box("save", "nothing", "--to", "out").code == 2
+    nowhere = box("save", "text", "--to", "")
+    assert (nowhere.code, "empty" in nowhere.err) == (2, True)
+    assert list(box.folder.glob("*.txt")) == []
     handle.execute("thing = object()")
     assert "TypeError" in box("save", "thing", "--to", "out").err
 

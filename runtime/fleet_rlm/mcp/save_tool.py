@@ -42,6 +42,8 @@ async def save(place: Place, given: Mapping[str, Any], progress: Progress) -> Re
 
 def _folder(project: str, name: str) -> Path:
     """Return the folder of that name, its links resolved: one below the project's, and no hidden one."""
+    if not name:
+        raise UsageError("save: the name of the folder is empty.", remedy="Name one, such as rlm-work.")
     try:
         folder = (Path(project) / os.path.expanduser(name)).resolve()  # noqa: PTH111 - Path's fails for ~nobody
     except (OSError, RuntimeError, ValueError) as error:

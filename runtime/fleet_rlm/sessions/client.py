@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fleet_rlm.errors import EndedSessionError, SessionError, SilentSessionError
+from fleet_rlm.errors import EndedSessionError, SessionError, SilentSessionError, UsageError
 from fleet_rlm.protocol import FrameError
 from fleet_rlm.sessions.wire import SESSIONS, Connection, error_of
 
@@ -198,7 +198,13 @@ class Handle:
         return self.begin_save(variable, folder, replace=replace, wait=wait).result()
 
     def begin_save(self, variable: str, folder: str, *, replace: bool = False, wait: float = 0.0) -> Call:
-        """As ``save``, to be waited for or cancelled."""
+        """As ``save``, to be waited for or cancelled.
+
+        Raises:
+            UsageError: the folder's name is empty, as that of a variable of a script that was not set.
+        """
+        if not folder:
+            raise UsageError("The folder's name is empty.", remedy="Name one; . is the working folder.")
         where = str(Path(folder).expanduser().absolute())
         return self.begin("save", {"variable": variable, "folder": where, "replace": replace, "wait": wait})
 

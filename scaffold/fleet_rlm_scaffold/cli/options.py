@@ -25,6 +25,16 @@ def _all(*options: Callable[[Command], Command]) -> Callable[[Command], Command]
     return decorate
 
 
+class _Folder(click.Path):
+    """A folder by its name; an empty one, as of a variable that was not set, would be the working folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path, unless its name is empty."""
+        if value == "":
+            self.fail("the name is empty; name a folder, . is the working folder.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing.")
 force = click.option(
@@ -47,7 +57,7 @@ places = _all(
     ),
     click.option(
         "--target",
-        type=click.Path(path_type=Path),
+        type=_Folder(path_type=Path),
         metavar="DIR",
         help="Use this folder instead of the scope's own.",
     ),
