@@ -3,6 +3,7 @@
 ::
 
     FleetError                       1
+    ├── OutputError                  1   a result that cannot be written to where it was sent
     ├── UsageError                   2   a flag, name or value that cannot be used
     ├── ConfigurationError           4   no model, no credentials, a setting that makes no sense
     ├── DocumentError                5   a document that cannot be found, read or decoded
@@ -30,6 +31,7 @@ __all__ = [
     "EndedSessionError",
     "FleetError",
     "ModelError",
+    "OutputError",
     "RunTimeoutError",
     "SandboxError",
     "SessionBusyError",
@@ -53,6 +55,15 @@ class FleetError(Exception):
     def __str__(self) -> str:
         """Message and remedy in one line."""
         return f"{self.message} {self.remedy}" if self.remedy else self.message
+
+
+class OutputError(FleetError):
+    """The result cannot be written to where it was sent."""
+
+    @classmethod
+    def because(cls, reason: object, remedy: str = "Send it elsewhere.") -> OutputError:
+        """Return the error for a ``reason`` in words that end a sentence."""
+        return cls(f"The result could not be written: {reason}.", remedy=remedy)
 
 
 class UsageError(FleetError):

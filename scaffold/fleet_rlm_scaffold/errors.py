@@ -8,6 +8,7 @@
     ├── ManifestError                1   the record of an earlier install cannot be read
     ├── TemplateError                1   the template set is missing, wrong or cannot be rendered
     ├── RuntimeCommandError          1   the fleet-rlm command is missing or does not answer
+    ├── OutputError                  1   what is to be shown cannot be written
     ├── LockedError                  1   another process is installing into the same folder
     ├── WriteRefusedError            1   the system refused a write; what was done has been undone
     └── PluginPresentError           1   the same assets are already there as a Claude Code plugin
@@ -26,6 +27,7 @@ import click
 __all__ = [
     "LockedError",
     "ManifestError",
+    "OutputError",
     "PluginPresentError",
     "RuntimeCommandError",
     "ScaffoldError",
@@ -90,6 +92,10 @@ class LockedError(ScaffoldError):
 
 class WriteRefusedError(ScaffoldError):
     """The system refused a write; whatever was done before it has been undone."""
+
+
+class OutputError(ScaffoldError):
+    """What is to be shown cannot be written to where it was sent."""
 
 
 class PluginPresentError(ScaffoldError):

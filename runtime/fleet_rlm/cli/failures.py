@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import TYPE_CHECKING
 
 import click
+
+from fleet_rlm_scaffold import streams
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from fleet_rlm.errors import FleetError
+    from fleet_rlm.errors import FleetError, OutputError
 
 BUG = 3
 """Exit code of an error that nobody raised on purpose."""
@@ -74,10 +75,14 @@ def bug(error: Exception) -> tuple[str, str]:
 
 def reader_is_gone() -> int:
     """Nobody reads our output any more: say nothing, and let nothing be said at exit."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
+    streams.to_nowhere()
     return PIPE_CLOSED
+
+
+def report_output(error: OutputError) -> int:
+    """Tell on stderr that stdout does not take the result, also where JSON was asked for."""
+    streams.to_nowhere()
+    return report_error(error, as_json=False)
 
 
 def _tell(name: str, message: str, remedy: str | None, exit_code: int, *, as_json: bool) -> int:
@@ -89,9 +94,13 @@ def _tell(name: str, message: str, remedy: str | None, exit_code: int, *, as_jso
         import json  # noqa: PLC0415 - not needed to say hello
 
         error = {"type": name, "message": message, "remedy": remedy, "exit_code": exit_code}
-        click.echo(json.dumps({"error": error}))
-    else:
-        click.echo(f"Error: {message} {remedy}" if remedy else f"Error: {message}", err=True)
+        try:
+            click.echo(json.dumps({"error": error}))
+        except streams.UnwritableError:  # then it is told on stderr instead
+            streams.to_nowhere()
+        else:
+            return exit_code
+    click.echo(f"Error: {message} {remedy}" if remedy else f"Error: {message}", err=True)
     return exit_code
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from fleet_rlm.cli import failures
-from fleet_rlm.errors import FleetError
+from fleet_rlm.errors import FleetError, OutputError
+from fleet_rlm_scaffold import streams
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +30,7 @@ class Terminated(BaseException):
 
 def main() -> NoReturn:
     """Run the command line and end the process with its exit code."""
+    streams.guard()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _terminate)
     _leave(invoke(sys.argv[1:]))
@@ -40,6 +42,10 @@ def invoke(arguments: Sequence[str]) -> int:
         return _invoke(arguments, as_json=failures.wants_json(arguments))
     except BrokenPipeError:
         return failures.reader_is_gone()
+    except streams.UnwritableError as error:
+        return failures.report_output(OutputError.because(error))
+    except OutputError as error:
+        return failures.report_output(error)
 
 
 def _invoke(arguments: Sequence[str], *, as_json: bool) -> int:
@@ -48,6 +54,8 @@ def _invoke(arguments: Sequence[str], *, as_json: bool) -> int:
 
         code = app.main(list(arguments), prog_name="fleet-rlm", standalone_mode=False)
         sys.stdout.flush()
+    except (BrokenPipeError, streams.UnwritableError, OutputError):
+        raise
     except FleetError as error:
         return failures.report_error(error, as_json=as_json)
     except click.ClickException as error:
@@ -56,8 +64,6 @@ def _invoke(arguments: Sequence[str], *, as_json: bool) -> int:
         return failures.report_interrupt("Interrupted.", 128 + signal.SIGINT, as_json=as_json)
     except Terminated as error:
         return failures.report_interrupt("Terminated.", error.exit_code, as_json=as_json)
-    except BrokenPipeError:
-        raise
     except SystemExit:  # how click ends when nobody reads its output
         raise BrokenPipeError from None
     except Exception as error:  # noqa: BLE001 - a bug: reported with its log file

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fleet_rlm.cli.options import run_options
+from fleet_rlm_scaffold.streams import UnwritableError
 
 if TYPE_CHECKING:
+    from fleet_rlm.errors import OutputError
     from fleet_rlm.runners import Runner
 
 
@@ -45,9 +47,27 @@ def _run(runner: Runner, flags: dict[str, Any]) -> None:
     quiet.silence_libraries()
     with display.listening(verbose=verbose) as listener:
         result = execute(runner, given, RunOptions(**flags), listener)
-    if as_json:
-        show.json_line(result)
-    elif full:
-        show.json_indented(result)
-    else:
-        show.readable(runner.command, result)
+    try:
+        if as_json:
+            show.json_line(result)
+        elif full:
+            show.json_indented(result)
+        else:
+            show.readable(runner.command, result)
+    except UnwritableError as error:
+        raise _kept(error, runner, result) from error
+
+
+def _kept(error: UnwritableError, runner: Runner, result: dict[str, Any]) -> OutputError:
+    """Keep a result that has been paid for, in a file that is named; if that fails, tell it on stderr."""
+    import json  # noqa: PLC0415 - not needed to say hello
+
+    from fleet_rlm.errors import FleetError, OutputError  # noqa: PLC0415 - only when something went wrong
+    from fleet_rlm.runs.steps import write  # noqa: PLC0415
+
+    try:
+        file = write(runner.name, {"runner": runner.name, "result": result})
+    except (OSError, FleetError) as reason:
+        click.echo(json.dumps(result, allow_nan=False), err=True)
+        return OutputError.because(error, f"It could not be kept: {reason}")
+    return OutputError.because(error, f"It is in {file}.")

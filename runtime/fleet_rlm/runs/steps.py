@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fleet_rlm.runs import wiring
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from fleet_rlm.errors import FleetError
     from fleet_rlm.runs.recorder import Recorder
 
-__all__ = ["keep", "kept_with"]
+__all__ = ["keep", "kept_with", "write"]
 
 E = TypeVar("E", bound="FleetError")
 
@@ -23,9 +23,8 @@ def keep(reason: str, runner: str, recorder: Recorder | None) -> str:
     """Write the steps of ``recorder`` to a file; return the sentence that names it, "" if there are none."""
     if recorder is None or not recorder.steps:
         return ""
-    record = wiring.redactor().data({"runner": runner, "ended": reason, "trajectory": recorder.steps})
     try:
-        file = _write(runner, json.dumps(record, indent=2))
+        file = write(runner, {"runner": runner, "ended": reason, "trajectory": recorder.steps})
     except OSError as error:
         return f"The steps made so far could not be kept: {error}."
     count = len(recorder.steps)
@@ -33,7 +32,14 @@ def keep(reason: str, runner: str, recorder: Recorder | None) -> str:
     return f"The {count} {are} in {file}."
 
 
-def _write(runner: str, text: str) -> Path:
+def write(runner: str, record: dict[str, Any]) -> Path:
+    """Write what a run has come to into a file of its own, without secrets; return the file.
+
+    Raises:
+        OSError: it cannot be written.
+        ConfigurationError: there is no place for this user's data.
+    """
+    text = json.dumps(wiring.redactor().data(record), indent=2)
     folder = wiring.paths().state / "runs"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     file = folder / f"{time.strftime('%Y%m%dT%H%M%S')}-{runner}-{time.monotonic_ns() % 10**6:06d}.json"

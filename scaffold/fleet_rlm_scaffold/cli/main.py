@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from fleet_rlm_scaffold import streams
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -28,6 +30,7 @@ class Terminated(BaseException):
 
 def main() -> NoReturn:
     """Run the command line and end the process with its exit code."""
+    streams.guard()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _terminate)
     sys.exit(invoke(sys.argv[1:]))
@@ -48,8 +51,10 @@ def invoke(arguments: Sequence[str]) -> int:
     except Terminated:
         code = _end("Terminated; nothing is half done.", 128 + signal.SIGTERM)
     except (BrokenPipeError, SystemExit):  # nobody reads our output any more: click ends with SystemExit then
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        streams.to_nowhere()
         code = _PIPE_CLOSED
+    except streams.UnwritableError as error:
+        code = _tell_unwritable(error)
     except Exception as error:  # noqa: BLE001 - a bug: reported with its log file
         code = _report_bug(error, as_json=as_json)
     return code if isinstance(code, int) else 0
@@ -75,12 +80,25 @@ def _tell(error: click.ClickException, *, as_json: bool) -> int:
     return _say(name, message, remedy, error.exit_code, as_json=as_json)
 
 
+def _tell_unwritable(error: streams.UnwritableError) -> int:
+    """Tell on stderr that stdout does not take the result, also where JSON was asked for."""
+    from fleet_rlm_scaffold.errors import OutputError  # noqa: PLC0415 - only when something went wrong
+
+    streams.to_nowhere()
+    told = OutputError(f"The result could not be written: {error}.", remedy="Send it elsewhere.")
+    return _tell(told, as_json=False)
+
+
 def _say(name: str, message: str, remedy: str | None, exit_code: int, *, as_json: bool) -> int:
     if as_json:
         error = {"type": name, "message": message, "remedy": remedy, "exit_code": exit_code}
-        click.echo(json.dumps({"error": error}))
-    else:
-        click.echo(f"Error: {message} {remedy}" if remedy else f"Error: {message}", err=True)
+        try:
+            click.echo(json.dumps({"error": error}))
+        except streams.UnwritableError:  # then it is told on stderr instead
+            streams.to_nowhere()
+        else:
+            return exit_code
+    click.echo(f"Error: {message} {remedy}" if remedy else f"Error: {message}", err=True)
     return exit_code
 
 
