@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fleet_rlm.errors import FleetError
 from fleet_rlm_scaffold import streams
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from fleet_rlm.errors import FleetError, OutputError
+    from fleet_rlm.errors import OutputError
 
 BUG = 3
 """Exit code of an error that nobody raised on purpose."""
@@ -66,8 +67,8 @@ def bug(error: Exception) -> tuple[str, str]:
     """Write the traceback to a log file, redacted; return what to say, and where the file is."""
     try:
         log = _write_log(error)
-    except OSError as reason:
-        where = f"Its log could not be written: {reason}."
+    except (OSError, FleetError) as reason:
+        where = f"Its log could not be written: {str(reason).rstrip('.')}."
     else:
         where = f"Details are in {log}; please report it with that file."
     return f"This is a bug in fleet-rlm: {type(error).__name__}.", where

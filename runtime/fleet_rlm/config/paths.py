@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fleet_rlm.errors import ConfigurationError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["HOME_VARIABLE", "Paths"]
+__all__ = ["HOME_VARIABLE", "Paths", "working_folder"]
 
 HOME_VARIABLE = "FLEET_RLM_HOME"
 _APP = "fleet-rlm"
@@ -49,7 +51,22 @@ class Paths:
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> Paths:
-        """Return the folders that ``environ`` asks for."""
+        """Return the folders that ``environ`` asks for.
+
+        Raises:
+            ConfigurationError: this user has no home, or it is relative to a working folder that is gone.
+        """
+        try:
+            return cls._of(environ)
+        except RuntimeError:  # how pathlib says that neither HOME nor the system's list of users knows one
+            raise ConfigurationError(
+                "Your home folder cannot be found.", remedy=f"Set HOME, or {HOME_VARIABLE} to a folder."
+            ) from None
+        except FileNotFoundError:
+            raise _gone() from None
+
+    @classmethod
+    def _of(cls, environ: Mapping[str, str]) -> Paths:
         if environ.get(HOME_VARIABLE):
             home = Path(environ[HOME_VARIABLE]).expanduser().absolute()
             return cls(home, home / "state", home / "logs", home / "volumes", home / "cache")
@@ -63,3 +80,19 @@ class Paths:
             dirs.user_data_path / "volumes",
             dirs.user_cache_path,
         )
+
+
+def working_folder() -> Path:
+    """Return where this process works.
+
+    Raises:
+        ConfigurationError: that folder was deleted.
+    """
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        raise _gone() from None
+
+
+def _gone() -> ConfigurationError:
+    return ConfigurationError("The working folder no longer exists.", remedy="Change to another one.")

@@ -7,16 +7,18 @@ Each reader returns a `Layer`: names and values as written, with the place where
 from __future__ import annotations
 
 import difflib
+import io
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fleet_rlm.config.paths import Paths
+from fleet_rlm.config.opening import text_of
+from fleet_rlm.config.paths import Paths, working_folder
 from fleet_rlm.config.table import SETTINGS, Layer, Origin, Settings, resolve_settings
 from fleet_rlm.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from dotenv.parser import Original
 
@@ -43,7 +45,7 @@ def load_settings(
         ConfigurationError: a source cannot be read, or holds a value that cannot be used.
     """
     environ = os.environ if environ is None else environ
-    dotenv = find_dotenv(cwd or Path.cwd())
+    dotenv = find_dotenv(cwd or working_folder())
     layers = [flag_layer(flags or {}), environment_layer(environ)]
     if dotenv is not None:
         layers.append(dotenv_layer(dotenv))
@@ -64,8 +66,21 @@ def environment_layer(environ: Mapping[str, str]) -> Layer:
 
 
 def find_dotenv(start: Path) -> Path | None:
-    """Return the nearest ``.env`` from ``start`` up to its project's top; outside one, ``start``'s only."""
-    start = start.absolute()
+    """Return the nearest ``.env`` from ``start`` up to its project's top; outside one, ``start``'s only.
+
+    Raises:
+        ConfigurationError: one of these folders may not be searched, so there is no knowing.
+    """
+    try:
+        return _find_dotenv(start.absolute())
+    except OSError as error:
+        raise ConfigurationError(
+            f"The working folder {start} may not be searched.",
+            remedy=f"Work in another folder, or change its permissions ({error}).",
+        ) from None
+
+
+def _find_dotenv(start: Path) -> Path | None:
     folders = (start, *start.parents)
     top = next(
         (folder for folder in folders if any((folder / mark).exists() for mark in PROJECT_MARKS)), start
@@ -84,8 +99,7 @@ def dotenv_layer(path: Path) -> Layer:
     """
     from dotenv.parser import parse_stream  # noqa: PLC0415 - not needed to say hello
 
-    with _readable(path).open(encoding="utf-8-sig") as stream:
-        bindings = list(parse_stream(stream))
+    bindings = list(parse_stream(io.StringIO(text_of(path) or "")))
     ours = {variable for setting in SETTINGS for variable in setting.variables}
     for binding in bindings:
         if binding.error and any(variable in binding.original.string for variable in ours):
@@ -108,18 +122,10 @@ def file_layer(path: Path) -> Layer:
     Raises:
         ConfigurationError: it cannot be read, is not a mapping, or names a setting that does not exist.
     """
-    if not path.exists():
+    text = text_of(path)
+    if text is None:
         return Layer({})
-    import yaml  # noqa: PLC0415 - not needed to say hello
-
-    try:
-        content = yaml.safe_load(_readable(path).read_text(encoding="utf-8-sig"))
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark else ""
-        raise ConfigurationError(
-            f"{path}{where} is not valid YAML.", remedy="Correct it, or delete it."
-        ) from None
+    content = _parsed(text, path)
     if content is None:
         return Layer({})
     if not isinstance(content, dict):
@@ -153,13 +159,17 @@ def _line(original: Original) -> int:
     return original.line + text[: len(text) - len(text.lstrip())].count("\n")
 
 
-def _readable(path: Path) -> Path:
+def _parsed(text: str, path: Path) -> Any:
+    import yaml  # noqa: PLC0415 - not needed to say hello
+
     try:
-        path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise ConfigurationError(
-            f"{path} cannot be read: {error.strerror}.", remedy="Correct its permissions."
-        ) from None
-    except UnicodeDecodeError:
-        raise ConfigurationError(f"{path} is not UTF-8 text.", remedy="Save it as UTF-8.") from None
-    return path
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark else ""
+    except RecursionError:
+        where = ", too deeply nested,"
+    # PyYAML lets through: a date in month 13, a number of 5,000 digits, a tag that the value does not fit.
+    except (ValueError, ArithmeticError, LookupError, AttributeError):
+        where = ", in one of its values,"
+    raise ConfigurationError(f"{path}{where} is not valid YAML.", remedy="Correct it, or delete it.")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import anyio
 import anyio.to_thread
 
+from fleet_rlm.config.paths import working_folder
 from fleet_rlm.errors import SessionBusyError, SessionError
 from fleet_rlm.sessions import Sessions
 
@@ -44,9 +45,15 @@ class Place:
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> Place:
-        """Return the place that the client has started us in."""
-        folder = Path(environ.get("CLAUDE_PROJECT_DIR") or ".").resolve()
-        return cls(Sessions.of(environ), str(folder))
+        """Return the place that the client has started us in.
+
+        Raises:
+            ConfigurationError: it was deleted.
+        """
+        folder = Path(environ.get("CLAUDE_PROJECT_DIR") or ".")
+        if not folder.is_absolute():
+            folder = working_folder() / folder
+        return cls(Sessions.of(environ), str(folder.resolve()))
 
     async def aside(self, function: Callable[[], T]) -> T:
         """Run ``function`` in a thread; a cancelled call no longer waits for it."""

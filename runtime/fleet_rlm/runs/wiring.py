@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from fleet_rlm.errors import FleetError, SandboxError
@@ -31,16 +32,21 @@ def load_settings(options: RunOptions | None = None) -> Settings:
     """
     from fleet_rlm.config import load_settings as load  # noqa: PLC0415 - a help text does not need it
 
-    if options is None:
-        return load()
-    return load(
-        {
+    flags: dict[str, Any] = {}
+    if options is not None:
+        flags = {
             "sandbox": None if options.sandbox == "auto" else options.sandbox,
             "memory": options.memory,
             "volume_name": options.volume_name,
             "concurrency": options.concurrency,
         }
-    )
+    settings = load(flags)
+    _SECRETS.append(settings.secrets)
+    return settings
+
+
+_SECRETS: list[tuple[str, ...]] = []
+"""The secrets of all settings loaded so far: an error is told without reading them again."""
 
 
 def paths() -> Paths:
@@ -51,14 +57,15 @@ def paths() -> Paths:
 
 
 def redactor() -> Redactor:
-    """Return what takes secrets out of anything that is shown or kept."""
+    """Return what takes secrets out of anything that is shown or kept. It never fails: errors need it."""
     from fleet_rlm.config.redact import Redactor  # noqa: PLC0415 - only when there is something to show
 
-    try:
-        secrets = load_settings().secrets
-    except FleetError:
-        secrets = ()
-    return Redactor.of(secrets, os.environ)
+    if not _SECRETS:
+        # Settings that cannot be read hold no secret that could be shown; whatever is wrong with them, the
+        # error that is being told must not be replaced by theirs.
+        with suppress(Exception):
+            load_settings()
+    return Redactor.of(chain.from_iterable(_SECRETS), os.environ)
 
 
 def models(settings: Settings, options: RunOptions) -> tuple[Any, Any]:

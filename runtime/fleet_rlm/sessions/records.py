@@ -92,8 +92,17 @@ class Shelf:
             return None
 
     def all(self) -> Iterator[Record]:
-        """Every record, the latest started first."""
-        folders = self.root.iterdir() if self.root.is_dir() else ()
+        """Every record, the latest started first.
+
+        Raises:
+            SessionError: their folder may not be read.
+        """
+        try:
+            folders = list(self.root.iterdir())
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except OSError as error:
+            raise _unusable(self.root, "read", error) from None
         known = [record for folder in folders if (record := self.read(folder.name))]
         yield from sorted(known, key=lambda record: record.started, reverse=True)
 
@@ -217,8 +226,13 @@ def _record(name: str, data: dict[str, Any]) -> Record:
 
 
 def unwritable(folder: Path, error: OSError) -> SessionError:
+    """The error of a folder that cannot be written in."""
+    return _unusable(folder, "written", error)
+
+
+def _unusable(folder: Path, how: str, error: OSError) -> SessionError:
     return SessionError(
-        f"{folder} cannot be written: {error.strerror}.",
+        f"{folder} cannot be {how}: {error.strerror}.",
         remedy="Make room or change its permissions, or set FLEET_RLM_HOME to another folder.",
     )
 

@@ -82,6 +82,12 @@ def _is_ready(message: dict[str, Any], on_event: Callable[[dict[str, Any]], None
 def inherited_folder() -> str:
     """The working folder, as a name that stays true when it is reached through links."""
     try:
-        return str(Path.cwd().resolve())
+        folder = str(Path.cwd().resolve())
     except FileNotFoundError:
         raise SessionError("The working folder no longer exists.", remedy="Change to another one.") from None
+    if not os.access(folder, os.X_OK):  # a session that is to begin there could not
+        raise SessionError(
+            f"The working folder {folder} may not be searched.",
+            remedy="Work in another folder, or change its permissions.",
+        )
+    return folder
