@@ -12,9 +12,10 @@ Everything is imported on first use, so ``import fleet_rlm`` costs next to nothi
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # that of typing is a module to load, and Ctrl-C is not caught yet
 if TYPE_CHECKING:
+    from typing import Any
+
     import dspy
 
     from fleet_rlm.api import (

@@ -45,7 +45,7 @@ def test_help_is_light():
     """No help text loads dspy, modal, rich, yaml or a settings library."""
     code = (
         "import sys\n"
-        "from fleet_rlm.cli.main import invoke\n"
+        "from fleet_rlm.cli.invoking import invoke\n"
         f"for name in {[*(name for name in COMMANDS if name != 'init'), *OF_SESSIONS]!r}:\n"  # init is the installer's own help
         "    assert invoke([*name.split(), '--help']) == 0\n"
         "heavy = ['dspy', 'modal', 'rich', 'yaml', 'dotenv', 'jinja2', 'platformdirs', 'asyncio', 'json']\n"

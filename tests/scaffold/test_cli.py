@@ -68,7 +68,7 @@ def test_help_is_light():
 def test_it_imports_nothing_of_the_runtime(one):
     """A whole install imports neither the runtime nor dspy nor modal: the runtime is reached by its command."""
     code = (
-        "import sys\nfrom fleet_rlm_scaffold.cli.main import invoke\n"
+        "import sys\nfrom fleet_rlm_scaffold.cli.invoking import invoke\n"
         "code = invoke(sys.argv[1:])\nprint(code, {'fleet_rlm', 'dspy', 'modal'} & set(sys.modules))"
     )
     words = ["install", "--templates", str(one.templates), "--runtime", "fleet-rlm", "--no-self-test"]

@@ -49,14 +49,6 @@ def report_click(error: click.ClickException, *, as_json: bool) -> int:
     return _tell(name, message, remedy, error.exit_code, as_json=as_json)
 
 
-def report_interrupt(message: str, exit_code: int, *, as_json: bool) -> int:
-    """Tell that somebody ended the command."""
-    if as_json:
-        return _tell("Interrupted", message, None, exit_code, as_json=True)
-    click.echo(message, err=True)
-    return exit_code
-
-
 def report_bug(error: Exception, *, as_json: bool) -> int:
     """Write the traceback to a log file, redacted, and name the file."""
     message, where = bug(error)

@@ -1,23 +1,25 @@
-"""The way in and the only way out: every exit code of ``fleet-rlm`` is decided here."""
+"""The way in and the only way out of ``fleet-rlm``.
+
+This module needs nothing that Python has not loaded by itself. All else is imported where a Ctrl-C is caught:
+loading it takes as long as it takes somebody to think better of it.
+"""
 
 from __future__ import annotations
 
+import _signal
+import atexit
 import os
-import signal
 import sys
-from typing import TYPE_CHECKING, Any, NoReturn
 
-import click
-
-from fleet_rlm.cli import failures
-from fleet_rlm.errors import FleetError, OutputError
-from fleet_rlm_scaffold import streams
-
+TYPE_CHECKING = False  # that of typing is a module to load
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from types import FrameType
+    from typing import Any, NoReturn
 
-__all__ = ["invoke", "main"]
+__all__ = ["Terminated", "main", "stopped"]
+
+_BUG = 3
+_PIPE_CLOSED = 141
 
 
 class Terminated(BaseException):
@@ -30,45 +32,47 @@ class Terminated(BaseException):
 
 def main() -> NoReturn:
     """Run the command line and end the process with its exit code."""
+    try:
+        code = _run()
+    except (KeyboardInterrupt, Terminated) as error:
+        code = stopped(error, as_json="--json" in sys.argv)
+    except Exception as error:  # noqa: BLE001 - what tells errors has failed, or could not be loaded
+        code = _last_resort(error)
+    _leave(code)
+
+
+def stopped(error: BaseException, *, as_json: bool) -> int:
+    """Tell that somebody ended the command; return the exit code."""
+    message = "Interrupted."
+    code: int = 128 + _signal.SIGINT
+    if isinstance(error, Terminated):
+        message, code = "Terminated.", error.exit_code
+    stream = sys.stdout if as_json else sys.stderr
+    if as_json:
+        facts = f'"type": "Interrupted", "message": "{message}", "remedy": null, "exit_code": {code:d}'
+        message = f'{{"error": {{{facts}}}}}'
+    if stream is not None:  # the signal may have come before the streams were looked after
+        stream.write(message + "\n")
+        stream.flush()
+    return code
+
+
+def _run() -> int:
+    from fleet_rlm_scaffold import streams  # noqa: PLC0415 - here a Ctrl-C is caught
+
+    atexit.register(_signal.signal, _signal.SIGINT, _signal.SIG_IGN)  # the first is called last
     streams.guard()
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _terminate)
-    _leave(invoke(sys.argv[1:]))
+    for number in (_signal.SIGTERM, _signal.SIGHUP):
+        _signal.signal(number, _terminate)
+    from fleet_rlm.cli.invoking import invoke  # noqa: PLC0415 - as above
+
+    return invoke(sys.argv[1:])
 
 
-def invoke(arguments: Sequence[str]) -> int:
-    """Run the command that ``arguments`` name; return its exit code, everything said."""
-    try:
-        return _invoke(arguments, as_json=failures.wants_json(arguments))
-    except BrokenPipeError:
-        return failures.reader_is_gone()
-    except streams.UnwritableError as error:
-        return failures.report_output(OutputError.because(error))
-    except OutputError as error:
-        return failures.report_output(error)
-
-
-def _invoke(arguments: Sequence[str], *, as_json: bool) -> int:
-    try:
-        from fleet_rlm.cli.app import app  # noqa: PLC0415 - inside, so that Ctrl-C during the import is caught
-
-        code = app.main(list(arguments), prog_name="fleet-rlm", standalone_mode=False)
-        sys.stdout.flush()
-    except (BrokenPipeError, streams.UnwritableError, OutputError):
-        raise
-    except FleetError as error:
-        return failures.report_error(error, as_json=as_json)
-    except click.ClickException as error:
-        return failures.report_click(error, as_json=as_json)
-    except (click.Abort, KeyboardInterrupt):
-        return failures.report_interrupt("Interrupted.", 128 + signal.SIGINT, as_json=as_json)
-    except Terminated as error:
-        return failures.report_interrupt("Terminated.", error.exit_code, as_json=as_json)
-    except SystemExit:  # how click ends when nobody reads its output
-        raise BrokenPipeError from None
-    except Exception as error:  # noqa: BLE001 - a bug: reported with its log file
-        return failures.report_bug(error, as_json=as_json)
-    return code if isinstance(code, int) else 0
+def _last_resort(error: Exception) -> int:
+    if sys.stderr is not None:
+        sys.stderr.write(f"Error: This is a bug in fleet-rlm: {type(error).__name__}: {error}\n")
+    return _BUG
 
 
 def _terminate(number: int, _frame: FrameType | None) -> None:
@@ -79,10 +83,13 @@ def _leave(code: int) -> NoReturn:
     """End now: a thread that still waits for a model's answer must not hold up the end."""
     threading: Any = sys.modules.get("threading")
     if threading is None or threading.active_count() == 1:
+        if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+            # All is said: for a Ctrl-C that comes while Python takes itself down there is nothing to show.
+            _signal.signal(_signal.SIGINT, lambda *_: os._exit(128 + _signal.SIGINT))
         sys.exit(code)
     try:
         sys.stdout.flush()
         sys.stderr.flush()
     except OSError:
-        code = code or failures.PIPE_CLOSED
+        code = code or _PIPE_CLOSED
     os._exit(code)

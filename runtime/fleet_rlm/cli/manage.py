@@ -92,6 +92,6 @@ def doctor(*, self_test: bool, with_modal: bool, end: bool, as_json: bool) -> in
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def init(*, options: tuple[str, ...]) -> int:
     """Install skills, agents, team and hooks into Claude Code: the same as `fleet-rlm-scaffold install`."""
-    from fleet_rlm_scaffold.cli.main import invoke  # noqa: PLC0415 - a help text does not need it
+    from fleet_rlm_scaffold.cli.invoking import invoke  # noqa: PLC0415 - a help text does not need it
 
     return invoke(["install", *options])

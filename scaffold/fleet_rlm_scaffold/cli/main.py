@@ -1,139 +1,76 @@
-"""The way in and the only way out: every exit code of ``fleet-rlm-scaffold`` is decided here."""
+"""The way in and the only way out of ``fleet-rlm-scaffold``.
+
+This module needs nothing that Python has not loaded by itself. All else is imported where a Ctrl-C is caught:
+loading it takes as long as it takes somebody to think better of it.
+"""
 
 from __future__ import annotations
 
-import json
+import _signal
+import atexit
 import os
-import signal
 import sys
-from typing import TYPE_CHECKING, NoReturn
 
-import click
-
-from fleet_rlm_scaffold import streams
-
+TYPE_CHECKING = False  # that of typing is a module to load
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
     from types import FrameType
+    from typing import NoReturn
 
-__all__ = ["invoke", "main"]
+__all__ = ["Terminated", "main", "stopped"]
 
 _BUG = 3
-_INTERRUPTED = 130
-_PIPE_CLOSED = 141
 
 
 class Terminated(BaseException):
-    """The process was told to end: what was begun is undone first."""
+    """The process was told to end by the signal ``number``: what was begun is undone first."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.exit_code = 128 + number
 
 
 def main() -> NoReturn:
     """Run the command line and end the process with its exit code."""
-    streams.guard()
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _terminate)
-    sys.exit(invoke(sys.argv[1:]))
-
-
-def invoke(arguments: Sequence[str]) -> int:
-    """Run the command that ``arguments`` name; return its exit code, everything said."""
-    as_json = "--json" in arguments
     try:
-        from fleet_rlm_scaffold.cli.app import app  # noqa: PLC0415 - inside, so that Ctrl-C during it is caught
-
-        code = app.main(list(arguments), prog_name="fleet-rlm-scaffold", standalone_mode=False)
-        sys.stdout.flush()
-    except click.ClickException as error:
-        code = _tell(error, as_json=as_json)
-    except (click.Abort, KeyboardInterrupt):
-        code = _end("Interrupted; nothing is half done.", _INTERRUPTED)
-    except Terminated:
-        code = _end("Terminated; nothing is half done.", 128 + signal.SIGTERM)
-    except (BrokenPipeError, SystemExit):  # nobody reads our output any more: click ends with SystemExit then
-        streams.to_nowhere()
-        code = _PIPE_CLOSED
-    except streams.UnwritableError as error:
-        code = _tell_unwritable(error)
-    except Exception as error:  # noqa: BLE001 - a bug: reported with its log file
-        code = _report_bug(error, as_json=as_json)
-    return code if isinstance(code, int) else 0
+        code = _run()
+    except (KeyboardInterrupt, Terminated) as error:
+        code = stopped(error)
+    except Exception as error:  # noqa: BLE001 - what tells errors has failed, or could not be loaded
+        code = _last_resort(error)
+    if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+        # All is said: for a Ctrl-C that comes while Python takes itself down there is nothing to show.
+        _signal.signal(_signal.SIGINT, lambda *_: os._exit(128 + _signal.SIGINT))
+    sys.exit(code)
 
 
-def _end(message: str, code: int) -> int:
-    click.echo(message, err=True)
+def stopped(error: BaseException) -> int:
+    """Tell that somebody ended the command; return the exit code."""
+    message = "Interrupted; nothing is half done."
+    code: int = 128 + _signal.SIGINT
+    if isinstance(error, Terminated):
+        message, code = "Terminated; nothing is half done.", error.exit_code
+    if sys.stderr is not None:  # the signal may have come before the streams were looked after
+        sys.stderr.write(message + "\n")
     return code
 
 
-def _tell(error: click.ClickException, *, as_json: bool) -> int:
-    from fleet_rlm_scaffold.errors import ScaffoldError  # noqa: PLC0415 - only when something went wrong
+def _run() -> int:
+    from fleet_rlm_scaffold import streams  # noqa: PLC0415 - here a Ctrl-C is caught
 
-    if isinstance(error, click.exceptions.NoArgsIsHelpError):
-        return _end(error.format_message(), error.exit_code)
-    context = getattr(error, "ctx", None)
-    ours = isinstance(error, ScaffoldError)
-    remedy = error.remedy if isinstance(error, ScaffoldError) else None
-    if context is not None:
-        remedy = f"See {context.command_path} --help."
-    name = type(error).__name__ if ours else "UsageError"
-    message = error.message if ours else error.format_message().strip()
-    return _say(name, message, remedy, error.exit_code, as_json=as_json)
+    atexit.register(_signal.signal, _signal.SIGINT, _signal.SIG_IGN)  # the first is called last
+    streams.guard()
+    for number in (_signal.SIGTERM, _signal.SIGHUP):
+        _signal.signal(number, _terminate)
+    from fleet_rlm_scaffold.cli.invoking import invoke  # noqa: PLC0415 - as above
+
+    return invoke(sys.argv[1:])
 
 
-def _tell_unwritable(error: streams.UnwritableError) -> int:
-    """Tell on stderr that stdout does not take the result, also where JSON was asked for."""
-    from fleet_rlm_scaffold.errors import OutputError  # noqa: PLC0415 - only when something went wrong
-
-    streams.to_nowhere()
-    told = OutputError(f"The result could not be written: {error}.", remedy="Send it elsewhere.")
-    return _tell(told, as_json=False)
+def _last_resort(error: Exception) -> int:
+    if sys.stderr is not None:
+        sys.stderr.write(f"Error: This is a bug in fleet-rlm-scaffold: {type(error).__name__}: {error}\n")
+    return _BUG
 
 
-def _say(name: str, message: str, remedy: str | None, exit_code: int, *, as_json: bool) -> int:
-    if as_json:
-        error = {"type": name, "message": message, "remedy": remedy, "exit_code": exit_code}
-        try:
-            click.echo(json.dumps({"error": error}))
-        except streams.UnwritableError:  # then it is told on stderr instead
-            streams.to_nowhere()
-        else:
-            return exit_code
-    click.echo(f"Error: {message} {remedy}" if remedy else f"Error: {message}", err=True)
-    return exit_code
-
-
-def _report_bug(error: Exception, *, as_json: bool) -> int:
-    try:
-        where = f"Details are in {_write_log(error)}; please report it with that file."
-    except (OSError, RuntimeError) as reason:  # the latter: a home that is not there
-        where = f"Its log could not be written: {reason}."
-    return _say(
-        "Bug", f"This is a bug in fleet-rlm-scaffold: {type(error).__name__}.", where, _BUG, as_json=as_json
-    )
-
-
-def _write_log(error: Exception) -> Path:
-    import platform  # noqa: PLC0415 - only for a bug
-    import time  # noqa: PLC0415
-    import traceback  # noqa: PLC0415
-    from pathlib import Path  # noqa: PLC0415
-
-    import platformdirs  # noqa: PLC0415
-
-    from fleet_rlm_scaffold import __version__  # noqa: PLC0415
-
-    moved = os.environ.get("FLEET_RLM_HOME")
-    folder = (
-        Path(moved).expanduser() / "logs"
-        if moved
-        else platformdirs.user_log_path("fleet-rlm", appauthor=False)
-    )
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    log = folder / f"scaffold-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}.log"
-    head = f"fleet-rlm-scaffold {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
-    log.write_text(head + "".join(traceback.format_exception(error)), encoding="utf-8")
-    return log
-
-
-def _terminate(_number: int, _frame: FrameType | None) -> None:
-    raise Terminated
+def _terminate(number: int, _frame: FrameType | None) -> None:
+    raise Terminated(number)
