@@ -10,6 +10,7 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 from fleet_rlm import __version__, errors
+from fleet_rlm.docstrings import summary
 from fleet_rlm.protocol import PROTOCOL
 from fleet_rlm.runners import RUNNERS
 from fleet_rlm.signatures import TASKS
@@ -57,7 +58,7 @@ def exit_codes() -> dict[str, str]:
     table = {"0": "done", "3": "a bug; its log file is named", "130": "interrupted", "143": "terminated"}
     for kind in classes:
         if issubclass(kind, errors.FleetError):
-            table.setdefault(str(kind.exit_code), (inspect.getdoc(kind) or "").split("\n")[0])
+            table.setdefault(str(kind.exit_code), summary(kind))
     table["1"] = "something else went wrong, or a check failed"
     return dict(sorted(table.items(), key=lambda item: int(item[0])))
 
@@ -157,7 +158,7 @@ def _helpers() -> list[dict[str, Any]]:
         {
             "name": helper.__name__,
             "signature": helper.__name__ + _signature(helper),
-            "summary": (inspect.getdoc(helper) or "").split("\n")[0],
+            "summary": summary(helper),
         }
         for helper in HELPERS
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any
 
+from fleet_rlm.docstrings import summary
 from fleet_rlm.driver import helpers
 
 if TYPE_CHECKING:
@@ -29,10 +30,7 @@ SUBMIT takes one value per output field, by position or by name; sets, dates, nu
 converted to JSON.
 A step that runs too long is interrupted and its variables are kept.
 Helpers, already defined:"""
-    told = (
-        f"- `{helper_signature(helper)}`: {(helper.__doc__ or '').splitlines()[0]}"
-        for helper in helpers.HELPERS
-    )
+    told = (f"- `{helper_signature(helper)}`: {summary(helper)}" for helper in helpers.HELPERS)
     return "\n".join([rules, *told])
 
 
