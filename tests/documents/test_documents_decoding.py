@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from fleet_rlm.documents.decoding import (
     WINDOWS_1252,
+    BinaryError,
     StrictDecoder,
     UndecodableError,
     Utf8Decoder,
@@ -13,6 +14,7 @@ from fleet_rlm.documents.decoding import (
 )
 
 WINDOW = 64 * 1024
+CONTROLS = set(range(32)) - set(b"\t\n\r\f\x1b")
 
 
 def decode(decoder, data, step):
@@ -40,7 +42,11 @@ def test_every_unicode_encoding_round_trips(text, encoding, step):
 def test_no_byte_is_lost(data, step):
     """Bytes that are no UTF-8 can be recovered from the text: as Windows-1252, or from the escapes."""
     decoder = Utf8Decoder()
-    text = decode(decoder, data, step)
+    try:
+        text = decode(decoder, data, step)
+    except BinaryError:
+        assert set(data) & CONTROLS
+        return
 
     if decoder.encoding == WINDOWS_1252:
         undefined = {"\x81", "\x8d", "\x8f", "\x90", "\x9d"}
@@ -58,7 +64,13 @@ def test_the_pieces_do_not_matter(text, step):
     """Cut in small pieces or whole, legacy text gives the same text and the same verdict."""
     data, whole, pieces = text.encode("cp1252"), Utf8Decoder(), Utf8Decoder()
 
-    assert decode(whole, data, len(data) + 1) == decode(pieces, data, step)
+    def outcome(decoder, step):
+        try:
+            return decode(decoder, data, step)
+        except BinaryError:
+            return None
+
+    assert outcome(whole, len(data) + 1) == outcome(pieces, step)
     assert whole.encoding == pieces.encoding
 
 
@@ -69,6 +81,22 @@ def test_latin_1_after_long_ascii():
 
     assert data.decode("cp1252") == decode(decoder, data, 1000)
     assert decoder.encoding == WINDOWS_1252
+
+
+@pytest.mark.parametrize("control", sorted(CONTROLS))
+@pytest.mark.parametrize("before", [b"", b"a" * (WINDOW - 50), b"a" * 2 * WINDOW])
+def test_no_guess_over_control_characters(before, control):
+    """Text of no known encoding that holds control characters is not text, near the beginning or near the guess."""
+    data = before + b"ol\xe9 " + bytes([control]) + b" ol\xe9"
+    with pytest.raises(BinaryError):
+        decode(Utf8Decoder(), data, 1000)
+    assert decode(Utf8Decoder(), before + bytes([control]), 1000)
+
+
+def test_a_guess_over_ordinary_ones():
+    """Tabs, ends of lines, form feeds and colours are no sign of anything binary."""
+    data = b"ol\xe9\t\x1b[31mol\xe9\x1b[0m\x0c\r\n"
+    assert decode(Utf8Decoder(), data, 4) == data.decode("cp1252")
 
 
 def test_damage_in_utf8_is_shown_and_counted():

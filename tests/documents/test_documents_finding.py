@@ -77,8 +77,8 @@ def test_hidden_and_installed_are_left_out(tree):
         ".env": Reason.HIDDEN,
         ".git/": Reason.HIDDEN,
         "__pycache__/": Reason.IGNORED,
-        "env/": Reason.IGNORED,
-        "node_modules/": Reason.IGNORED,
+        "env/": Reason.INSTALLED,
+        "node_modules/": Reason.INSTALLED,
     }
 
 
@@ -246,6 +246,7 @@ def test_special_files_are_left_out_of_folders(tree):
         ("*.none", "No file matches *.none."),
         ("nowhere/*.md", "No file matches nowhere/*.md."),
         ("empty", "The folder empty holds no documents. Name the files themselves."),
+        ("hidden", "The folder hidden holds no documents (left out: 1 hidden). Name the files themselves."),
         ("pipe", "pipe is a named pipe, not a file."),
         ("/dev/null", "/dev/null is a device, not a file."),
         ("a\0b", "cannot be read"),
@@ -255,6 +256,8 @@ def test_what_is_not_there_is_an_error(tree, monkeypatch, source, sentence):
     """A source that stands for nothing is named, with what to do."""
     monkeypatch.chdir(tree({}))
     Path("empty").mkdir()
+    Path("hidden").mkdir()
+    Path("hidden/.env").touch()
     os.mkfifo("pipe")
 
     with pytest.raises(DocumentError) as caught:
@@ -301,3 +304,26 @@ def test_permissions_of_folders(ordinary_user):
             find([str(ordinary_user / "locked")])
     finally:
         (ordinary_user / "locked").chmod(0o700)
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_path_that_is_too_long(tree, monkeypatch, beside):
+    """What lies deeper than the system can name is not read, and that is what is said."""
+    folder = tree({"a.txt": "a"} if beside else {})
+    monkeypatch.chdir(folder)
+    deep = Path("d" * 200)
+    for _ in range(21):
+        deep.mkdir()
+        os.chdir(deep)
+    Path("file.txt").touch()
+    os.chdir(folder)
+
+    if beside:
+        assert set(left_out(folder).values()) == {Reason.UNREADABLE}
+        return
+    with pytest.raises(DocumentError) as caught:
+        names(folder)
+    said = str(caught.value)
+    assert "holds no documents (left out: 1 unreadable). The folder dddd" in said
+    assert said.endswith("cannot be listed: File name too long. Move it to where its path is shorter.")
+    assert len(said) < 600

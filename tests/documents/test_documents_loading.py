@@ -209,8 +209,36 @@ def test_a_link_that_leads_out_is_said(tree, tmp_path):
     folder = tree({"a.txt": "text"})
     (folder / "out").symlink_to(tmp_path / "other")
     (folder / "in").symlink_to("a.txt")
+    (folder / "self").symlink_to("../tree")
 
     assert loaded(folder).warnings == ("Left out: out is a link that leads out of the folder.",)
+
+
+def test_a_link_to_nothing_is_said(tree):
+    """A link that leads nowhere may have been meant as a document."""
+    folder = tree({"a.txt": "text"})
+    (folder / "gone").symlink_to("nowhere")
+    (folder / "round").symlink_to("round")
+
+    assert loaded(folder).warnings == ("Left out (symbolic link): gone, round.",)
+    (folder / "round").unlink()
+    assert loaded(folder).warnings == ("Left out: gone is a link to nothing.",)
+
+
+def test_installed_packages_are_said(tree):
+    """A folder that holds what a tool has installed is left out by a rule of ours, so it is said."""
+    folder = tree({"a.txt": "text", "node_modules/m.js": "", "__pycache__/a.pyc": ""})
+
+    said = "Left out: node_modules/ holds installed packages. Name a folder itself to read it."
+    assert loaded(folder).warnings == (said,)
+    assert loaded(folder).left_out == "1 ignored, 1 installed packages"
+
+
+def test_a_small_binary_file_is_refused(tree):
+    """Random bytes without a zero are no Latin-1."""
+    noise = bytes(range(1, 256))[::-3]
+    assert "noise is not text but binary data." in refused(tree({"noise": noise}) / "noise")
+    assert "left out" not in " ".join(loaded(tree({"a.txt": "text"}, root="plain")).warnings)
 
 
 def test_permissions(ordinary_user):

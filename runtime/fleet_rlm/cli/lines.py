@@ -34,7 +34,9 @@ def took(seconds: float) -> str:
 
 
 def _read(event: progress.DocumentsRead) -> str:
-    return f"read {plural(event.documents, 'document')}: {event.chars:,} characters, {event.lines:,} lines"
+    left_out = f"; left out: {event.left_out}" if event.left_out else ""
+    size = f"{event.chars:,} characters, {event.lines:,} lines"
+    return f"read {plural(event.documents, 'document')}: {size}{left_out}"
 
 
 def _sandbox(event: progress.SandboxChosen) -> str:

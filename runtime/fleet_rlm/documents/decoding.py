@@ -6,12 +6,21 @@ import codecs
 import re
 from typing import Protocol
 
-__all__ = ["WINDOWS_1252", "Decoder", "StrictDecoder", "UndecodableError", "Utf8Decoder", "legacy_or_damaged"]
+__all__ = [
+    "WINDOWS_1252",
+    "BinaryError",
+    "Decoder",
+    "StrictDecoder",
+    "UndecodableError",
+    "Utf8Decoder",
+    "legacy_or_damaged",
+]
 
 WINDOWS_1252 = "windows-1252"
 """The superset of Latin-1 that browsers mean by Latin-1 (WHATWG Encoding Standard, section 9)."""
 
 _WINDOW = 64 * 1024
+_CONTROLS = bytes(set(range(32)) - set(b"\t\n\r\f\x1b"))  # ESC: logs have colours
 _ESCAPED = re.compile("[\udc80-\udcff]")
 
 
@@ -37,6 +46,10 @@ class UndecodableError(ValueError):
         self.offset = offset
 
 
+class BinaryError(ValueError):
+    """What could only be text in an encoding nobody has named holds control characters: it is no text."""
+
+
 class Decoder(Protocol):
     """Turns one document's bytes into text."""
 
@@ -52,6 +65,7 @@ class Decoder(Protocol):
 
         Raises:
             UndecodableError: the bytes are not in the encoding they have to be in.
+            BinaryError: they are no text at all.
         """
         ...
 
@@ -94,12 +108,19 @@ class Utf8Decoder:
         self.escaped_at: int | None = None
         self._damaged = False
         self._ascii = True
+        self._controls = False  # in the first ``_WINDOW`` bytes
         self._waiting = b""
         self._fed = 0
 
     def feed(self, data: bytes, *, final: bool) -> str:
-        """Decode the next bytes; never fails, since every byte has a meaning in one of the modes."""
+        """Decode the next bytes; every byte has a meaning in one of the modes.
+
+        Raises:
+            BinaryError: the encoding would have to be guessed, over control characters.
+        """
         start = self._fed - len(self._waiting)
+        if self._fed < _WINDOW:
+            self._controls = self._controls or _has_controls(data[: _WINDOW - self._fed])
         self._fed += len(data)
         data = self._waiting + data if self._waiting else data
         self._waiting = b""
@@ -122,6 +143,8 @@ class Utf8Decoder:
             self._waiting = rest  # too little to judge by: wait for more
             return text
         if legacy_or_damaged(rest[:_WINDOW], ascii_before=self._ascii) == WINDOWS_1252:
+            if self._controls or _has_controls(rest[:_WINDOW]):
+                raise BinaryError
             self.encoding = WINDOWS_1252
             return text + codecs.charmap_decode(rest, "strict", _TABLE)[0]
         self._damaged = True
@@ -137,6 +160,10 @@ class Utf8Decoder:
         text, count = _ESCAPED.subn(lambda match: f"\\x{ord(match[0]) - 0xDC00:02x}", text)
         self.escaped += count
         return text
+
+
+def _has_controls(data: bytes) -> bool:
+    return len(data) != len(data.translate(None, _CONTROLS))
 
 
 def legacy_or_damaged(window: bytes, *, ascii_before: bool) -> str:

@@ -1,7 +1,7 @@
 """Which files of a folder are left alone: ``.gitignore`` files, and folders of installed things."""
 
 # Paths are str, as os.scandir makes them: a walk over thousands of files makes no object per step.
-# ruff: noqa: PTH110, PTH118, PTH120
+# ruff: noqa: PTH110, PTH118, PTH119, PTH120
 
 from __future__ import annotations
 
@@ -12,13 +12,20 @@ from pathspec import GitIgnoreSpec
 
 from fleet_rlm.documents.opening import open_regular
 
-__all__ = ["INSTALLED", "IgnoreRules", "parse_rules"]
-
-INSTALLED = frozenset({"node_modules", "__pycache__"})
-"""Folders that hold what a tool put there; hidden ones such as ``.venv`` are left out as hidden."""
+__all__ = ["IgnoreRules", "is_derived", "is_installed", "parse_rules"]
 
 _FILE = ".gitignore"
 _MAX_BYTES = 1 << 20
+
+
+def is_installed(folder: str) -> bool:
+    """Whether a tool has installed packages there; hidden ones such as ``.venv`` are left out as hidden."""
+    return os.path.basename(folder) == "node_modules" or os.path.exists(os.path.join(folder, "pyvenv.cfg"))
+
+
+def is_derived(folder: str) -> bool:
+    """Whether it holds nothing but what was made from the files beside it."""
+    return os.path.basename(folder) == "__pycache__"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
 from fleet_rlm.errors import DocumentError
 
-__all__ = ["Documents", "Reason", "Refusal", "Skipped", "Slices", "Source", "display", "separator"]
+__all__ = ["Documents", "Reason", "Refusal", "Skipped", "Slices", "Source", "counted", "display", "separator"]
 
 _UNSAFE_IN_A_LINE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -18,7 +19,9 @@ class Reason(Enum):
     """Why something below a folder, or matched by a pattern, was not read."""
 
     IGNORED = "ignored"
-    """A ``.gitignore`` rule, or a folder of installed or derived files."""
+    """A ``.gitignore`` rule, or a folder of derived files."""
+    INSTALLED = "installed packages"
+    """A folder into which a tool has installed packages: other people's files."""
     HIDDEN = "hidden"
     """Its name starts with a dot; such files often hold secrets."""
     LINK = "symbolic link"
@@ -146,12 +149,18 @@ class Documents:
             f"{count:,} document{'s' * (count != 1)}, {self.size / 1e6:,.1f} MB, "
             f"{self.chars:,} characters, {self.lines:,} lines"
         )
-        left_out = ", ".join(
-            f"{number:,} {reason.value}"
-            for reason in Reason
-            if (number := sum(skipped.reason is reason for skipped in self.skipped))
-        )
-        return f"{read}; left out: {left_out}" if left_out else read
+        return f"{read}; left out: {self.left_out}" if self.left_out else read
+
+    @property
+    def left_out(self) -> str:
+        """How many were left out for which reason, in words; "" if none was."""
+        return counted(self.skipped)
+
+
+def counted(skipped: Iterable[Skipped]) -> str:
+    """Say how many were left out for which reason, such as ``2 hidden, 1 ignored``."""
+    numbers = Counter(entry.reason for entry in skipped)
+    return ", ".join(f"{numbers[reason]:,} {reason.value}" for reason in Reason if numbers[reason])
 
 
 def separator(name: str) -> str:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
 from fleet_rlm.documents.converting import convert, office_format
-from fleet_rlm.documents.decoding import Decoder, StrictDecoder, UndecodableError, Utf8Decoder
+from fleet_rlm.documents.decoding import BinaryError, Decoder, StrictDecoder, UndecodableError, Utf8Decoder
 from fleet_rlm.documents.model import Reason, Refusal
 from fleet_rlm.documents.opening import open_regular
-from fleet_rlm.documents.sniffing import HEAD_BYTES, Binary, Package, Pdf, sniff
+from fleet_rlm.documents.sniffing import HEAD_BYTES, UNKNOWN, Binary, Package, Pdf, sniff
 from fleet_rlm.documents.standard_input import Patient
 
 __all__ = ["CHUNK_BYTES", "Reading", "read_file", "read_stream"]
@@ -144,5 +144,7 @@ def _decoded(head: bytes, mark: int, chunks: Iterator[bytes], decoder: Decoder, 
             reason=Reason.UNDECODABLE,
             remedy="Convert it to UTF-8 first, for instance with iconv.",
         ) from error
+    except BinaryError:
+        raise _binary(shown, UNKNOWN.what, UNKNOWN.remedy) from None
     at = None if decoder.escaped_at is None else decoder.escaped_at + mark
     return Reading("text", decoder.encoding, size, decoder.escaped, at)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["HEAD_BYTES", "Binary", "Package", "Pdf", "Sniffed", "Text", "sniff"]
+__all__ = ["HEAD_BYTES", "UNKNOWN", "Binary", "Package", "Pdf", "Sniffed", "Text", "sniff"]
 
 HEAD_BYTES = 64 * 1024
 """How much of a document decides what it is."""
@@ -72,6 +72,9 @@ class Binary:
     remedy: str
 
 
+UNKNOWN = Binary("binary data", _ANY_BINARY)
+"""Binary, and nothing more is known."""
+
 Sniffed = Text | Pdf | Package | Binary
 
 
@@ -107,7 +110,7 @@ def _name_binary(head: bytes) -> Binary:
     for signature, what, remedy in _LETTERED:
         if head.startswith(signature):
             return Binary(what, remedy)
-    return Binary("binary data", _ANY_BINARY)
+    return UNKNOWN
 
 
 def _unmarked_utf16(head: bytes) -> str | None:

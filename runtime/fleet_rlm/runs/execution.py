@@ -133,7 +133,8 @@ class _Run:
 
         self._emit(Preparing("documents"))
         documents = load(paths, on_progress=lambda done, total: self._emit(Reading(done, total)))
-        self._emit(DocumentsRead(len(documents.sources), documents.chars, documents.lines))
+        read = DocumentsRead(len(documents.sources), documents.chars, documents.lines, documents.left_out)
+        self._emit(read)
         for warning in documents.warnings:
             self._warn(warning)
         return documents

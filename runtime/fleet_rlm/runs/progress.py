@@ -44,11 +44,12 @@ class Reading(NamedTuple):
 
 
 class DocumentsRead(NamedTuple):
-    """The documents are in memory."""
+    """The documents are in memory; ``left_out`` says what is not, in words."""
 
     documents: int
     chars: int
     lines: int
+    left_out: str = ""
 
 
 class SandboxChosen(NamedTuple):
