@@ -52,10 +52,21 @@ def description_of(app: click.Group) -> dict[str, Any]:
     }
 
 
+_NO_ERRORS = {
+    "0": "done",
+    "3": "a bug; its log file is named",
+    "129": "hung up: the terminal is gone",
+    "130": "interrupted",
+    "141": "nobody reads the output any more",
+    "143": "terminated",
+}
+"""Exit codes that no class of errors stands for."""
+
+
 def exit_codes() -> dict[str, str]:
     """Return what each exit code means, from the classes of errors."""
     classes = [value for value in vars(errors).values() if isinstance(value, type)]
-    table = {"0": "done", "3": "a bug; its log file is named", "130": "interrupted", "143": "terminated"}
+    table = dict(_NO_ERRORS)
     for kind in classes:
         if issubclass(kind, errors.FleetError):
             table.setdefault(str(kind.exit_code), summary(kind))

@@ -94,3 +94,10 @@ def test_closed_stdout_is_silent():
     done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
     os.close(write)
     assert (done.returncode, done.stderr) == (141, "")
+
+
+@pytest.mark.parametrize("code", ["129", "141"])
+def test_every_exit_code_is_told(fleet, code):
+    """The codes of a terminal that is gone, and of a reader that is, stand with the others."""
+    assert f"| {code} |" in (ROOT / "docs/cli.md").read_text()
+    assert code in fleet("--help").out

@@ -17,7 +17,7 @@ __all__ = ["app"]
 _EPILOG = """\b
 Exit codes: 0 done, 1 failed, 2 usage, 3 a bug (its log is named),
 4 configuration, 5 documents, 6 sandbox, 7 model, 8 out of time,
-9 session, 130 interrupted, 143 terminated."""
+9 session, 129 hung up, 130 interrupted, 141 no reader, 143 terminated."""
 
 
 @click.group(
