@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fleet_rlm.cli.options import json_option
+from fleet_rlm.cli.typed import TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +39,7 @@ def signature() -> None:
 
 
 @signature.command("check", short_help="Check a signature.")
-@click.argument("signature")
+@click.argument("signature", type=TEXT)
 @json_option
 def signature_check(signature: str, *, as_json: bool) -> int:
     """Check a SIGNATURE such as 'docs, query -> answer: str, count: int': its fields, types and names."""

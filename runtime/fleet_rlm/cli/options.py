@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fleet_rlm.cli.typed import TEXT
 from fleet_rlm.config.table import SETTINGS
 from fleet_rlm.sessions.options import IDLE_SECONDS, MAX_LLM_CALLS
 
@@ -137,7 +138,7 @@ def run_options(runner: Runner) -> list[click.Option]:
 
 def _own_option(option: Option) -> click.Option:
     kinds: dict[str, Any] = {
-        "text": str,
+        "text": TEXT,
         "count": click.IntRange(min=0),
         "documents": str,
         "choice": click.Choice(option.choices),

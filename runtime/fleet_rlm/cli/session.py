@@ -11,6 +11,7 @@ import click
 
 from fleet_rlm.cli.options import json_option, sandbox_options, session_option, written
 from fleet_rlm.cli.session_text import print_report, print_table, print_text, safe, status_line, tell
+from fleet_rlm.cli.typed import TEXT
 from fleet_rlm.sessions.options import EXECUTE_SECONDS
 
 if TYPE_CHECKING:
@@ -158,13 +159,13 @@ def answer(session_name: str | None, wait: float, *, as_json: bool) -> None:
 
 
 @session.command()
-@click.argument("question")
+@click.argument("question", type=TEXT)
 @click.option("--of", "variable", default="document", show_default=True, help="A text, or a list of texts.")
 @click.option("--chunk-chars", "size", type=click.IntRange(min=1), default=60_000, show_default=True,
               help="Characters that one sub-call reads.")  # fmt: skip
 @click.option("--overlap", type=click.IntRange(min=0), default=0, show_default=True,
               help="Characters that neighbouring chunks share.")  # fmt: skip
-@click.option("--match", help="Ask only about chunks in which this regular expression is found.")
+@click.option("--match", type=TEXT, help="Ask only about chunks in which this regular expression is found.")
 @click.option("--save-as", default="answers", show_default=True, help="The variable that keeps all answers.")
 @session_option
 @json_option
