@@ -58,6 +58,29 @@ def test_nowhere_to_keep_it(redirected):
     assert said.startswith(f"Error: {FULL} It could not be kept: ")
 
 
+NOT_A_NUMBER = """
+steps:
+- code: print(float('nan'))
+- code: "SUBMIT(summary='s', key_points=['k'], coverage_pct=float('nan'))"
+"""
+
+
+@pytest.mark.parametrize("has_room", [True, False])
+def test_a_result_that_json_has_no_number_for(redirected, home, tmp_path, has_room):
+    """It is kept as it would have been printed."""
+    (tmp_path / "nan.yaml").write_text(NOT_A_NUMBER)
+    words = [word.replace("generic", "nan.yaml") for word in RUN]
+    env = {} if has_room else {"FLEET_RLM_HOME": "/proc/none"}
+    done = redirected(">/dev/full", *words, "--mode", "summarize", "--no-verbose", env=env)
+    assert done.returncode == 1
+    if has_room:
+        (file,) = home.rglob("*runs/*.json")
+        result = json.loads(file.read_text())["result"]
+    else:
+        result = json.loads(done.stderr.splitlines()[0])
+    assert result["coverage_pct"] == "NaN"
+
+
 @pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full"])
 def test_talk_that_cannot_be_heard(redirected, redirection):
     """Without anywhere to tell its progress a run goes on and answers."""

@@ -60,14 +60,13 @@ def _run(runner: Runner, flags: dict[str, Any]) -> None:
 
 def _kept(error: UnwritableError, runner: Runner, result: dict[str, Any]) -> OutputError:
     """Keep a result that has been paid for, in a file that is named; if that fails, tell it on stderr."""
-    import json  # noqa: PLC0415 - not needed to say hello
-
-    from fleet_rlm.errors import FleetError, OutputError  # noqa: PLC0415 - only when something went wrong
+    from fleet_rlm import json_text  # noqa: PLC0415 - only when something went wrong
+    from fleet_rlm.errors import FleetError, OutputError  # noqa: PLC0415
     from fleet_rlm.runs.steps import write  # noqa: PLC0415
 
     try:
         file = write(runner.name, {"runner": runner.name, "result": result})
     except (OSError, FleetError) as reason:
-        click.echo(json.dumps(result, allow_nan=False), err=True)
+        click.echo(json_text.dumps(result), err=True)
         return OutputError.because(error, f"It could not be kept: {reason}")
     return OutputError.because(error, f"It is in {file}.")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from fleet_rlm import json_text
 from fleet_rlm.runs import wiring
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def write(runner: str, record: dict[str, Any]) -> Path:
         OSError: it cannot be written.
         ConfigurationError: there is no place for this user's data.
     """
-    text = json.dumps(wiring.redactor().data(record), indent=2)
+    text = json_text.dumps(wiring.redactor().data(record), indent=2)
     folder = wiring.paths().state / "runs"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     file = folder / f"{time.strftime('%Y%m%dT%H%M%S')}-{runner}-{time.monotonic_ns() % 10**6:06d}.json"
