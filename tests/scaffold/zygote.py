@@ -13,6 +13,8 @@ import sys
 import traceback
 
 import fleet_rlm_scaffold.checkup
+import fleet_rlm_scaffold.cli.commands
+import fleet_rlm_scaffold.cli.invoking
 import fleet_rlm_scaffold.difference
 import fleet_rlm_scaffold.service
 import fleet_rlm_scaffold.tree  # noqa: F401 - all that a command imports late, so that no run pays for it
@@ -31,8 +33,8 @@ def fail_at(number: int, how: str | int, counter: str) -> None:
         writes = event == "open" and isinstance(arguments[2], int) and arguments[2] & WRITES
         if event not in EFFECTS and not writes:
             return
-        if writes and arguments[0] in {counter, os.devnull}:
-            return
+        if writes and (isinstance(arguments[0], int) or arguments[0] in {counter, os.devnull}):
+            return  # a stream made around what is open already has no effect
         seen += 1
         if seen == number and how == "kill":
             os.kill(os.getpid(), signal.SIGKILL)

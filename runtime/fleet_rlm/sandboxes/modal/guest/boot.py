@@ -6,18 +6,18 @@ rather than an exec: code in the sandbox inherits from the driver, and must not 
 """
 
 import base64
+import bz2
 import fcntl
 import json
 import os
 import sys
-import zlib
 
 
 def unpack(packed: str) -> str:
     """Write the files and return their folder."""
     root = "/tmp/fleet-rlm-" + os.urandom(6).hex()  # noqa: S108 - the name is new, and mkdir insists on that
     os.mkdir(root, 0o700)
-    for name, text in json.loads(zlib.decompress(base64.b85decode(packed))).items():
+    for name, text in json.loads(bz2.decompress(base64.b85decode(packed))).items():
         path = os.path.join(root, name)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "w", encoding="utf-8", newline="") as file:
